@@ -1,1 +1,103 @@
-//! .
+//! Stream processing on Kafka in the manner of Faust: topics, tables and agents in one Rust binary.
+//!
+//! A program declares **topics** and **tables** by the shape of their records and rows, and **agents** as async
+//! functions whose parameters say what they use. The runtime consumes Kafka, calls the agents, keeps their tables in
+//! local stores that changelog topics back, moves partitions between workers, and answers questions over HTTP.
+//!
+//! ```no_run
+#![doc = include_str!("../../examples/hello_world.rs")]
+//! ```
+//!
+//! # The path of a record
+//!
+//! ```text
+//! member client ─ group, rebalances (control thread; never fetches)
+//! data client ─► consumer ─► partition task ─► agent ─► stage ─► table cache ─┐
+//!  (1 queue a partition,     (shard thread,     (your     (effects of   sinks ──┤ cut: changelog + offsets (+ outputs),
+//!   read in batches)          no locks)          code)     one event)           ▼ one transaction, then one store batch
+//! ```
+//!
+//! The modules follow it: [`define`] what is said, `kafka` the port, `consumer` records in, `partition` one task per
+//! partition, [`agent`] the call, `table` state, `producer` records out, `commit` cuts, `rpc` asks, `handle` what
+//! functions hold.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate self as faust;
+
+pub mod define;
+mod codec;
+mod error;
+mod time;
+
+mod kafka;
+mod consumer;
+mod partition;
+pub mod agent;
+mod table;
+mod producer;
+mod commit;
+mod rpc;
+mod handle;
+
+mod schedule;
+mod web;
+mod app;
+mod worker;
+mod cli;
+mod monitor;
+pub mod testing;
+
+pub use agent::{Agent, AgentParam, Param};
+pub use app::{App, AppDef, Settings};
+pub use cli::{Command, main};
+pub use codec::{CodecError, Key, Value};
+pub use define::{
+    NoKey, Place, Record, Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, Window, WindowDef,
+    Windowed,
+};
+pub use error::{Error, HandleError, NotFound, Result, Unavailable};
+pub use handle::{Ask, Context, Delivered, Event, Sink, State, Stream, Table, View};
+pub use schedule::{Task, Timer};
+pub use serde::{Deserialize, Serialize};
+pub use time::Timestamp;
+pub use web::Page;
+
+pub use axum;
+pub use clap;
+pub use serde;
+
+pub use faust_macros::{agent, app, command, page, table, task, timer, topic};
+
+/// Everything a program needs: `use faust::prelude::*;`.
+pub mod prelude {
+    pub use crate::handle::{Ask, Context, Event, Sink, State, Stream, Table, View};
+    pub use crate::{Result, Settings, Timestamp};
+    pub use axum::Json;
+    pub use axum::extract::{Path, Query};
+    pub use faust_macros::{agent, app, command, page, table, task, timer, topic};
+}
+
+/// What expansions of the macros call; not for people.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::agent::{
+        Agent, AgentDef, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot, Param,
+        ParamOf, Slot, Use,
+    };
+    pub use crate::app::{App, AppDef, require_app, require_copartitioned};
+    pub use crate::cli::{Command, CommandDef, CommandOptions};
+    pub use crate::codec::{CodecError, Key, Value};
+    pub use crate::define::{
+        NoKey, Place, Record, Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, WindowDef,
+        Windowed,
+    };
+    pub use crate::schedule::{Task, TaskDef, TaskOptions, Timer, TimerDef, TimerOptions};
+    pub use crate::web::{
+        Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond,
+    };
+    pub use axum::extract::Request;
+    pub use axum::response::Response;
+    pub use clap;
+    pub use serde;
+}

@@ -1,0 +1,9 @@
+//! The call: what an agent is, how its parameters are bound, and its loop over one partition.
+
+mod start;
+mod traits;
+
+pub use traits::{
+    Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentOutput, AgentParam, AgentParamOf,
+    AgentParams, AgentSlot, Bind, Param, ParamOf, Params, Slot, TableUse, Use,
+};

@@ -1,0 +1,7 @@
+//! The manifest: what an app consists of, its checks, its settings, and its topology.
+
+mod check;
+mod def;
+
+pub use check::{require_app, require_copartitioned};
+pub use def::{App, AppDef};

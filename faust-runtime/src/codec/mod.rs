@@ -1,0 +1,107 @@
+//! Bytes ↔ values. Keys: strings as UTF-8, everything else as JSON text. Values: JSON; what encodes as `null` is a
+//! tombstone (a record without a value), so `Option<V>` admits tombstones and nothing else does.
+
+mod key;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::hash::Hash;
+
+/// Why bytes could not be read, or a value not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The record has no key, but its topic declares one: fix the producer, or declare the topic without `key`.
+    #[error("the record has no key, but its topic declares one")]
+    NoKey,
+    /// The record has no value: declare the value as `Option<V>` to admit tombstones.
+    #[error("the record has no value (a tombstone), and its type is not an `Option`: {0}")]
+    NoValue(#[source] serde_json::Error),
+    /// The key is not what its type says; the cause names the place.
+    #[error("key: {0}")]
+    Key(#[source] serde_json::Error),
+    /// The value is not what its type says; the cause names the place.
+    #[error("value: {0}")]
+    Value(#[source] serde_json::Error),
+}
+
+/// What can be the key of a record or a row: cloned, compared, hashed, encoded.
+///
+/// Strings are encoded as UTF-8, everything else as JSON text, as Faust does.
+///
+/// ```
+/// use faust::Key;
+/// let mut bytes = Vec::new();
+/// "the".to_string().encode(&mut bytes).unwrap();
+/// assert_eq!(bytes, b"the");
+/// bytes.clear();
+/// (7u64, "a".to_string()).encode(&mut bytes).unwrap();
+/// assert_eq!(bytes, br#"[7,"a"]"#);
+/// assert_eq!(<(u64, String)>::decode(&bytes).unwrap(), (7, "a".to_string()));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key",
+    label = "not a key",
+    note = "a key derives `Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize`"
+)]
+pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
+    /// Appends the encoded key.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
+    /// Reads an encoded key.
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<K: Clone + Eq + Hash + Send + Sync + Serialize + DeserializeOwned + 'static> Key for K {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.serialize(key::Encoder { out }).map_err(CodecError::Key)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        K::deserialize(key::Decoder { bytes }).map_err(CodecError::Key)
+    }
+}
+
+/// What can be the value of a record or a row: anything that serde reads and writes.
+///
+/// ```
+/// use faust::Value;
+/// let mut bytes = Vec::new();
+/// assert!(Some(7u64).encode(&mut bytes).unwrap());
+/// assert_eq!(bytes, b"7");
+/// bytes.clear();
+/// assert!(!None::<u64>.encode(&mut bytes).unwrap(), "a tombstone");
+/// assert_eq!(Option::<u64>::decode(None).unwrap(), None);
+/// assert!(u64::decode(None).is_err());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be written to Kafka",
+    label = "neither `Serialize` nor `Deserialize`",
+    note = "derive it: `#[derive(faust::Serialize, faust::Deserialize)]`"
+)]
+pub trait Value: Sized + Send + 'static {
+    /// Appends the encoded value; false (and nothing appended) for a tombstone.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<bool, CodecError>;
+    /// Reads an encoded value; `None` is a tombstone.
+    fn decode(bytes: Option<&[u8]>) -> Result<Self, CodecError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<V: Send + Serialize + DeserializeOwned + 'static> Value for V {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        let start = out.len();
+        serde_json::to_writer(&mut *out, self).map_err(CodecError::Value)?;
+        let tombstone = out.get(start..) == Some(b"null");
+        if tombstone {
+            out.truncate(start);
+        }
+        Ok(!tombstone)
+    }
+
+    fn decode(bytes: Option<&[u8]>) -> Result<Self, CodecError> {
+        match bytes {
+            Some(bytes) => serde_json::from_slice(bytes).map_err(CodecError::Value),
+            None => serde_json::from_slice(b"null").map_err(CodecError::NoValue),
+        }
+    }
+}

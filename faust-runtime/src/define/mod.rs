@@ -1,0 +1,15 @@
+//! What is said: topics, tables and their records and rows, as constant data. Knows neither Kafka nor the engine.
+
+mod place;
+mod record;
+mod row;
+mod table;
+mod topic;
+mod window;
+
+pub use place::Place;
+pub use record::{NoKey, Record, SameKey};
+pub use row::{Row, Unwindowed, Windowed};
+pub use table::{Scope, TableDef};
+pub use topic::TopicDef;
+pub use window::{Window, WindowDef};

@@ -1,0 +1,37 @@
+//! The row of a table.
+
+use super::TableDef;
+use crate::codec::{CodecError, Key, Value};
+
+/// A table by the shape of its rows; `#[table]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a table",
+    label = "not declared with `#[table]`",
+    note = "declare it: `#[table(\"name\")] struct {Self} {{ key: .., value: .. }}`"
+)]
+pub trait Row: Sized + Send + 'static {
+    /// What a row is found by.
+    type Key: Key;
+    /// What a row holds: the field `value`, or the whole struct.
+    type Value: Value + Clone;
+    /// What decides the partition: the key, a part of it, or, with `scope = partition`, nothing ([`AnyKey`]).
+    type PartitionKey;
+    /// [`Unwindowed`] or [`Windowed`].
+    type Window;
+    /// The declaration.
+    const TABLE: TableDef;
+    /// The value of a row that is not there yet.
+    fn fresh(key: &Self::Key) -> Self::Value;
+    /// Appends what decides the partition, encoded as a key.
+    fn encode_partition_key(key: &Self::Key, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        key.encode(out)
+    }
+}
+
+/// A table without windows: its methods take a key.
+#[derive(Clone, Copy, Debug)]
+pub enum Unwindowed {}
+
+/// A table with windows: `table.at(&event)`, `table.now()` or `table.at_time(t)` say which one.
+#[derive(Clone, Copy, Debug)]
+pub enum Windowed {}
