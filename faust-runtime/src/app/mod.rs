@@ -2,6 +2,9 @@
 
 mod check;
 mod def;
+mod settings;
+pub(crate) mod topology;
 
 pub use check::{require_app, require_copartitioned};
 pub use def::{App, AppDef};
+pub use settings::{Settings, SettingsError};

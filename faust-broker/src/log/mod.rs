@@ -1,0 +1,280 @@
+//! One partition: its segments, who produced what last, and which transactions are open in it.
+
+pub(crate) mod producers;
+pub(crate) mod transactions;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar};
+use std::time::Instant;
+
+use kafka_protocol::ResponseError;
+
+use crate::storage::batch::{Batch, Header, Marker, find_time, marker_of};
+use crate::storage::segment::{Piece, Segment, segment_files};
+use producers::{Producers, Verdict};
+use transactions::{Aborted, Transactions};
+
+/// A partition's records.
+#[derive(Debug)]
+pub(crate) struct Log {
+    folder: Option<PathBuf>,
+    segment_bytes: u64,
+    segments: Vec<Segment>,
+    /// The first offset that may be read.
+    start_offset: i64,
+    /// The offset of the next record: also the high watermark, for there is one replica.
+    next_offset: i64,
+    producers: Producers,
+    transactions: Transactions,
+    /// Fetches that wait for this partition to move.
+    waiting: Vec<Arc<Condvar>>,
+}
+
+/// Which records a reader may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+}
+
+impl From<i8> for Isolation {
+    fn from(level: i8) -> Self {
+        if level == 1 { Self::ReadCommitted } else { Self::ReadUncommitted }
+    }
+}
+
+/// What a fetch finds.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) bounds: Bounds,
+    pub(crate) aborted: Vec<Aborted>,
+    pub(crate) size: usize,
+    pub(crate) piece: Option<Piece>,
+}
+
+/// How far a partition reaches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) start: i64,
+    pub(crate) last_stable: i64,
+    pub(crate) end: i64,
+}
+
+impl Log {
+    /// An empty log; with a folder it is kept in files there.
+    pub(crate) fn new(folder: Option<PathBuf>, segment_bytes: u64) -> Self {
+        let first = Segment::new(0, folder.as_deref());
+        Self {
+            folder,
+            segment_bytes,
+            segments: vec![first],
+            start_offset: 0,
+            next_offset: 0,
+            producers: Producers::default(),
+            transactions: Transactions::default(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Reads the files back after a start.
+    pub(crate) fn recover(&mut self) -> io::Result<()> {
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
+        let files = segment_files(&folder)?;
+        let mut segments = Vec::with_capacity(files.len());
+        for base_offset in files {
+            let (producers, transactions) = (&mut self.producers, &mut self.transactions);
+            let next_offset = &mut self.next_offset;
+            *next_offset = (*next_offset).max(base_offset);
+            let segment = Segment::recover(base_offset, &folder, |header, body| {
+                producers.note(header);
+                transactions.note(header, marker_of(body));
+                *next_offset = header.next_offset();
+            })?;
+            segments.push(segment);
+        }
+        self.start_offset = self.start_offset.max(segments.first().map_or(0, |first| first.base_offset));
+        self.next_offset = self.next_offset.max(self.start_offset);
+        if segments.is_empty() {
+            segments.push(Segment::new(self.next_offset, Some(&folder)));
+        }
+        self.segments = segments;
+        self.drop_segments();
+        Ok(())
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        let last_stable = self.transactions.first_open().unwrap_or(self.next_offset);
+        Bounds { start: self.start_offset, last_stable, end: self.next_offset }
+    }
+
+    /// Appends what a producer sent; the offset of its first record.
+    ///
+    /// A batch that is here already is not appended again: its offset is the answer.
+    pub(crate) fn append(&mut self, batch: Batch) -> Result<i64, ResponseError> {
+        match self.producers.check(&batch.header)? {
+            Verdict::Duplicate { base_offset } => Ok(base_offset),
+            Verdict::New => self.write(batch, None),
+        }
+    }
+
+    /// Ends a transaction in this partition. The record that says so takes an offset.
+    pub(crate) fn end_transaction(
+        &mut self,
+        producer_id: i64,
+        epoch: i16,
+        marker: Marker,
+        now: i64,
+    ) -> Result<(), ResponseError> {
+        self.write(Batch::marker(producer_id, epoch, marker, now), Some(marker)).map(drop)
+    }
+
+    /// Whether records of this producer wait for the end of a transaction.
+    pub(crate) fn has_open_transaction(&self, producer_id: i64) -> bool {
+        self.transactions.is_open(producer_id)
+    }
+
+    /// Up to `max_bytes` from `offset` on, and at least one batch if `at_least_one`.
+    pub(crate) fn read(
+        &mut self,
+        offset: i64,
+        max_bytes: usize,
+        at_least_one: bool,
+        isolation: Isolation,
+    ) -> Result<Found, ResponseError> {
+        let bounds = self.bounds();
+        if offset < bounds.start || offset > bounds.end {
+            return Err(ResponseError::OffsetOutOfRange);
+        }
+        let limit = match isolation {
+            Isolation::ReadUncommitted => bounds.end,
+            Isolation::ReadCommitted => bounds.last_stable,
+        };
+        let nothing = Found { bounds, aborted: Vec::new(), size: 0, piece: None };
+        if offset >= limit || (max_bytes == 0 && !at_least_one) {
+            return Ok(nothing);
+        }
+        let (segment, next_base) = self.segment_of(offset).ok_or(ResponseError::KafkaStorageError)?;
+        let range = |segment: &mut Segment| {
+            let start = segment.position(offset)?;
+            let visible = if limit < next_base { segment.position(limit)? } else { segment.size };
+            let end = segment.boundary(start, start + max_bytes as u64)?.min(visible);
+            io::Result::Ok((start, end))
+        };
+        let (start, end) = range(segment).map_err(|error| failed("read", &error))?;
+        let size = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
+        if size == 0 || (size > max_bytes && !at_least_one) {
+            return Ok(nothing);
+        }
+        let piece = segment.piece(start, end).map_err(|error| failed("read", &error))?;
+        let aborted = match isolation {
+            Isolation::ReadUncommitted => Vec::new(),
+            Isolation::ReadCommitted => self.transactions.aborted(offset, limit),
+        };
+        Ok(Found { bounds, aborted, size, piece: Some(piece) })
+    }
+
+    /// The first record at or after `time`: its offset and timestamp.
+    pub(crate) fn find_time(&mut self, time: i64) -> Result<Option<(i64, i64)>, ResponseError> {
+        let start_offset = self.start_offset;
+        for segment in self.segments.iter_mut().filter(|segment| segment.max_timestamp >= time) {
+            let mut find = || {
+                let start = segment.position(start_offset)?;
+                segment.batch_at_time(start, time)
+            };
+            if let Some((header, batch)) = find().map_err(|error| failed("read", &error))? {
+                let (offset, timestamp) = find_time(&header, &batch, time);
+                return Ok(Some((offset.max(start_offset), timestamp)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The record with the latest timestamp.
+    pub(crate) fn find_latest(&mut self) -> Result<Option<(i64, i64)>, ResponseError> {
+        match self.segments.iter().map(|segment| segment.max_timestamp).max() {
+            Some(latest) if latest >= 0 => self.find_time(latest),
+            _ => Ok(None),
+        }
+    }
+
+    /// Forgets the records before `offset`, and the segments that then hold none.
+    pub(crate) fn delete_before(&mut self, offset: i64) {
+        self.start_offset = self.start_offset.max(offset);
+        self.next_offset = self.next_offset.max(self.start_offset);
+        self.transactions.forget_before(self.start_offset);
+        self.drop_segments();
+        self.wake();
+    }
+
+    /// Rings `bell` when this log moves.
+    pub(crate) fn wait(&mut self, bell: &Arc<Condvar>) {
+        self.waiting.push(Arc::clone(bell));
+    }
+
+    /// Undoes [`wait`](Self::wait).
+    pub(crate) fn stop_waiting(&mut self, bell: &Arc<Condvar>) {
+        self.waiting.retain(|other| !Arc::ptr_eq(bell, other));
+    }
+
+    /// Rings every bell.
+    pub(crate) fn wake(&self) {
+        self.waiting.iter().for_each(|bell| bell.notify_all());
+    }
+
+    /// Closes files that nobody has used since `time`.
+    pub(crate) fn close_idle(&mut self, time: Instant) {
+        self.segments.iter_mut().for_each(|segment| segment.close_idle(time));
+    }
+
+    fn write(&mut self, mut batch: Batch, marker: Option<Marker>) -> Result<i64, ResponseError> {
+        let base_offset = self.next_offset;
+        batch.place(base_offset);
+        let header = batch.header;
+        let active = self.active(&header);
+        active.append(batch).map_err(|error| failed("write", &error))?;
+        self.producers.note(&header);
+        self.transactions.note(&header, marker);
+        self.next_offset = header.next_offset();
+        self.wake();
+        Ok(base_offset)
+    }
+
+    /// The segment that takes the next batch.
+    fn active(&mut self, header: &Header) -> &mut Segment {
+        let is_full = |segment: &Segment| {
+            segment.size > 0 && segment.size + header.size as u64 > self.segment_bytes
+        };
+        // One look by value keeps the borrow of the last segment short.
+        let roll = self.segments.last().is_none_or(is_full);
+        if roll {
+            self.segments.push(Segment::new(self.next_offset, self.folder.as_deref()));
+        }
+        #[expect(clippy::expect_used, reason = "the line above pushes one if there is none")]
+        self.segments.last_mut().expect("a log has a segment")
+    }
+
+    /// The segment that holds `offset`, and where the next one begins.
+    fn segment_of(&mut self, offset: i64) -> Option<(&mut Segment, i64)> {
+        let behind = self.segments.partition_point(|segment| segment.base_offset <= offset);
+        let next_base = self.segments.get(behind).map_or(i64::MAX, |next| next.base_offset);
+        Some((self.segments.get_mut(behind.checked_sub(1)?)?, next_base))
+    }
+
+    fn drop_segments(&mut self) {
+        let start = self.start_offset;
+        let is_spent = self.segments.last().is_some_and(|last| last.size > 0) && start >= self.next_offset;
+        if is_spent {
+            self.segments.push(Segment::new(self.next_offset, self.folder.as_deref()));
+        }
+        let keep_from = self.segments.partition_point(|segment| segment.base_offset <= start);
+        let spent: Vec<_> = self.segments.drain(..keep_from.saturating_sub(1)).collect();
+        spent.into_iter().for_each(Segment::remove);
+    }
+}
+
+/// Says loudly what the disk said, and what the client is told.
+fn failed(what: &str, error: &io::Error) -> ResponseError {
+    tracing::error!(%error, "cannot {what} a partition file; clients get KAFKA_STORAGE_ERROR");
+    ResponseError::KafkaStorageError
+}

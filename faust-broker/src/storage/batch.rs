@@ -1,0 +1,310 @@
+//! A record batch (magic 2), kept as the producer sent it. The broker reads its header, writes
+//! its place in the log, and never looks inside a compressed one.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::ResponseError;
+
+/// Bytes before the first record.
+pub(crate) const HEADER_BYTES: usize = 61;
+/// Bytes before the ones that `batch_length` counts: base offset and the length itself.
+const LENGTH_END: usize = 12;
+/// The checksum covers everything from the attributes on.
+const ATTRIBUTES_AT: usize = 21;
+const CHECKSUM_AT: usize = 17;
+const MAX_TIMESTAMP_AT: usize = 35;
+
+const COMPRESSION: i16 = 0b111;
+const LOG_APPEND_TIME: i16 = 0b1000;
+const TRANSACTIONAL: i16 = 0b1_0000;
+const CONTROL: i16 = 0b10_0000;
+
+/// How a transaction ended, as its control record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marker {
+    Abort,
+    Commit,
+}
+
+/// The fixed part of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Header {
+    pub(crate) base_offset: i64,
+    /// Size of the whole batch, this header included.
+    pub(crate) size: usize,
+    magic: i8,
+    checksum: u32,
+    attributes: i16,
+    last_offset_delta: i32,
+    pub(crate) base_timestamp: i64,
+    pub(crate) max_timestamp: i64,
+    pub(crate) producer_id: i64,
+    pub(crate) producer_epoch: i16,
+    pub(crate) base_sequence: i32,
+    count: i32,
+}
+
+impl Header {
+    /// Reads a header; `None` if these bytes cannot begin a batch.
+    pub(crate) fn parse(mut bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < HEADER_BYTES {
+            return None;
+        }
+        let base_offset = bytes.get_i64();
+        let length = usize::try_from(bytes.get_i32()).ok()?;
+        let _leader_epoch = bytes.get_i32();
+        let header = Self {
+            base_offset,
+            size: length.checked_add(LENGTH_END)?,
+            magic: bytes.get_i8(),
+            checksum: bytes.get_u32(),
+            attributes: bytes.get_i16(),
+            last_offset_delta: bytes.get_i32(),
+            base_timestamp: bytes.get_i64(),
+            max_timestamp: bytes.get_i64(),
+            producer_id: bytes.get_i64(),
+            producer_epoch: bytes.get_i16(),
+            base_sequence: bytes.get_i32(),
+            count: bytes.get_i32(),
+        };
+        let sound = header.size >= HEADER_BYTES && header.magic == 2 && header.last_offset_delta >= 0;
+        sound.then_some(header)
+    }
+
+    /// The first offset behind this batch.
+    pub(crate) fn next_offset(&self) -> i64 {
+        self.base_offset + i64::from(self.last_offset_delta) + 1
+    }
+
+    /// The sequence number of the last record; numbers start again at 0 after `i32::MAX`.
+    pub(crate) fn last_sequence(&self) -> i32 {
+        let last = i64::from(self.base_sequence) + i64::from(self.last_offset_delta);
+        i32::try_from(last % (i64::from(i32::MAX) + 1)).unwrap_or(i32::MAX)
+    }
+
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.attributes & TRANSACTIONAL != 0
+    }
+
+    pub(crate) fn is_control(&self) -> bool {
+        self.attributes & CONTROL != 0
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.attributes & COMPRESSION != 0
+    }
+
+    pub(crate) fn has_log_append_time(&self) -> bool {
+        self.attributes & LOG_APPEND_TIME != 0
+    }
+}
+
+/// One batch with a header that was checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    pub(crate) header: Header,
+    bytes: BytesMut,
+}
+
+impl Batch {
+    /// Checks what a producer sent for one partition, which must be exactly one batch.
+    pub(crate) fn check(records: &[u8]) -> Result<Self, ResponseError> {
+        // Older formats carry their magic at the same place.
+        if records.get(16).is_some_and(|&magic| magic < 2) {
+            return Err(ResponseError::UnsupportedForMessageFormat);
+        }
+        let header = Header::parse(records).ok_or(ResponseError::CorruptMessage)?;
+        if header.size != records.len() {
+            return Err(ResponseError::InvalidRecord);
+        }
+        if !checksum_holds(&header, records) {
+            return Err(ResponseError::CorruptMessage);
+        }
+        let idempotent = header.producer_id >= 0;
+        let numbered = header.producer_epoch >= 0 && header.base_sequence >= 0;
+        if header.count != header.last_offset_delta.saturating_add(1)
+            || header.is_control()
+            || (idempotent && !numbered)
+            || (header.is_transactional() && !idempotent)
+        {
+            return Err(ResponseError::InvalidRecord);
+        }
+        Ok(Self { header, bytes: BytesMut::from(records) })
+    }
+
+    /// The control batch that ends a transaction in one partition.
+    pub(crate) fn marker(producer_id: i64, epoch: i16, marker: Marker, now: i64) -> Self {
+        let attributes = TRANSACTIONAL | CONTROL;
+        let mut record = BytesMut::with_capacity(16);
+        record.put_i8(0); // attributes
+        put_small_varint(&mut record, 0); // timestamp delta
+        put_small_varint(&mut record, 0); // offset delta
+        put_small_varint(&mut record, 4); // key: version, type
+        record.put_i16(0);
+        record.put_i16(i16::from(marker == Marker::Commit));
+        put_small_varint(&mut record, 6); // value: version, coordinator epoch
+        record.put_i16(0);
+        record.put_i32(0);
+        put_small_varint(&mut record, 0); // headers
+
+        let mut covered = BytesMut::with_capacity(64);
+        covered.put_i16(attributes);
+        covered.put_i32(0);
+        covered.put_i64(now);
+        covered.put_i64(now);
+        covered.put_i64(producer_id);
+        covered.put_i16(epoch);
+        covered.put_i32(-1);
+        covered.put_i32(1);
+        put_small_varint(&mut covered, i8::try_from(record.len()).unwrap_or(i8::MAX));
+        covered.extend_from_slice(&record);
+
+        let size = ATTRIBUTES_AT + covered.len();
+        let checksum = crc32c::crc32c(&covered);
+        let mut bytes = BytesMut::with_capacity(size);
+        bytes.put_i64(0);
+        bytes.put_i32(i32::try_from(size - LENGTH_END).unwrap_or(i32::MAX));
+        bytes.put_i32(0);
+        bytes.put_i8(2);
+        bytes.put_u32(checksum);
+        bytes.extend_from_slice(&covered);
+        let header = Header {
+            base_offset: 0,
+            size,
+            magic: 2,
+            checksum,
+            attributes,
+            last_offset_delta: 0,
+            base_timestamp: now,
+            max_timestamp: now,
+            producer_id,
+            producer_epoch: epoch,
+            base_sequence: -1,
+            count: 1,
+        };
+        Self { header, bytes }
+    }
+
+    /// Gives every record the broker's time instead of the producer's.
+    pub(crate) fn stamp(&mut self, now: i64) {
+        self.header.attributes |= LOG_APPEND_TIME;
+        self.header.max_timestamp = now;
+        put_at(&mut self.bytes, ATTRIBUTES_AT, &self.header.attributes.to_be_bytes());
+        put_at(&mut self.bytes, MAX_TIMESTAMP_AT, &now.to_be_bytes());
+        self.header.checksum = crc32c::crc32c(self.bytes.get(ATTRIBUTES_AT..).unwrap_or_default());
+        put_at(&mut self.bytes, CHECKSUM_AT, &self.header.checksum.to_be_bytes());
+    }
+
+    /// Gives the batch its place in a log. Neither field is covered by the checksum.
+    pub(crate) fn place(&mut self, base_offset: i64) {
+        self.header.base_offset = base_offset;
+        put_at(&mut self.bytes, 0, &base_offset.to_be_bytes());
+        put_at(&mut self.bytes, LENGTH_END, &0i32.to_be_bytes()); // leader epoch
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes.freeze()
+    }
+}
+
+/// Whether the checksum in `header` is that of `batch`.
+pub(crate) fn checksum_holds(header: &Header, batch: &[u8]) -> bool {
+    batch.get(ATTRIBUTES_AT..).is_some_and(|covered| crc32c::crc32c(covered) == header.checksum)
+}
+
+/// What a control batch says; `None` for anything that is not an end of a transaction.
+pub(crate) fn marker_of(batch: &[u8]) -> Option<Marker> {
+    // Length, attributes, two deltas and the key's length, a byte each: see `Batch::marker`.
+    let mut key = batch.get(HEADER_BYTES + 5..HEADER_BYTES + 9)?;
+    let _version = key.get_i16();
+    match key.get_i16() {
+        0 => Some(Marker::Abort),
+        1 => Some(Marker::Commit),
+        _ => None,
+    }
+}
+
+/// The first record of `batch` at or after `time`: its offset and timestamp.
+///
+/// Inside a compressed batch the records are out of sight. Then the batch's first record stands
+/// for it: a reader who starts there sees a few records too many, never one too few.
+pub(crate) fn find_time(header: &Header, batch: &[u8], time: i64) -> (i64, i64) {
+    if header.has_log_append_time() {
+        return (header.base_offset, header.max_timestamp);
+    }
+    if header.is_compressed() {
+        return (header.base_offset, header.base_timestamp);
+    }
+    let mut rest = batch.get(HEADER_BYTES..).unwrap_or_default();
+    while let Some((offset_delta, timestamp_delta)) = next_record(&mut rest) {
+        let timestamp = header.base_timestamp.saturating_add(timestamp_delta);
+        if timestamp >= time {
+            return (header.base_offset.saturating_add(offset_delta), timestamp);
+        }
+    }
+    (header.base_offset, header.base_timestamp)
+}
+
+/// Steps over one record; its offset and timestamp deltas.
+fn next_record(bytes: &mut &[u8]) -> Option<(i64, i64)> {
+    let length = usize::try_from(get_varint(bytes)?).ok()?;
+    let (mut record, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    record = record.get(1..)?; // attributes
+    let timestamp_delta = get_varint(&mut record)?;
+    let offset_delta = get_varint(&mut record)?;
+    Some((offset_delta, timestamp_delta))
+}
+
+/// A zigzag varint of up to ten bytes.
+fn get_varint(bytes: &mut &[u8]) -> Option<i64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
+        }
+    }
+    None
+}
+
+/// A zigzag varint that fits in one byte: 0 to 63.
+fn put_small_varint(out: &mut BytesMut, value: i8) {
+    out.put_i8(value << 1);
+}
+
+/// Overwrites bytes of a batch whose length was checked.
+fn put_at(bytes: &mut BytesMut, at: usize, value: &[u8]) {
+    if let Some(place) = bytes.get_mut(at..at + value.len()) {
+        place.copy_from_slice(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_is_a_sound_batch_and_says_how_the_transaction_ended() {
+        for marker in [Marker::Abort, Marker::Commit] {
+            let mut batch = Batch::marker(7, 3, marker, 1_000);
+            batch.place(42);
+            let header = Header::parse(&batch.bytes).unwrap();
+            assert_eq!((header.base_offset, header.next_offset()), (42, 43));
+            assert_eq!((header.producer_id, header.producer_epoch), (7, 3));
+            assert_eq!(header.size, batch.bytes.len());
+            assert!(header.is_control() && header.is_transactional());
+            assert!(checksum_holds(&header, &batch.bytes));
+            assert_eq!(marker_of(&batch.bytes), Some(marker));
+        }
+    }
+
+    #[test]
+    fn sequences_start_again_at_zero_after_the_largest() {
+        let mut header = Batch::marker(1, 0, Marker::Commit, 0).header;
+        header.base_sequence = i32::MAX;
+        header.last_offset_delta = 2;
+        assert_eq!(header.last_sequence(), 1);
+    }
+}

@@ -1,0 +1,6 @@
+//! Where bytes are kept: batches in segments, everything else in the journal, both in one folder.
+
+pub(crate) mod batch;
+pub(crate) mod folder;
+pub(crate) mod journal;
+pub(crate) mod segment;

@@ -1,0 +1,78 @@
+//! Where rows rest: one store for each partition of each table. A store holds committed rows only.
+
+use crate::kafka::Offset;
+use bytes::Bytes;
+use std::sync::Arc;
+
+pub(crate) mod fjall;
+pub(crate) mod memory;
+
+/// One partition of one table on disk or in memory. Read from any thread; written by one.
+pub(crate) trait Store: Send + Sync {
+    /// A row.
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError>;
+    /// Calls `visit` with the rows from `from` on, in the order of their keys, until it returns false.
+    fn scan(
+        &self,
+        from: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError>;
+    /// Writes rows and the mark in one batch: after a crash both are there or neither is.
+    fn write(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError>;
+    /// The mark of the last batch; `None` for a new store.
+    fn mark(&self) -> Result<Option<Mark>, StoreError>;
+    /// How many rows there are: a counter, not a scan.
+    fn len(&self) -> u64;
+}
+
+/// What one cut changes in a store.
+#[derive(Default)]
+pub(crate) struct StoreBatch<'a> {
+    /// Keys with their new values; `None` removes.
+    pub(crate) rows: Vec<(&'a [u8], Option<&'a [u8]>)>,
+    /// Removes every row whose key is below this one: expired windows.
+    pub(crate) remove_below: Option<&'a [u8]>,
+}
+
+/// How far a store is, and whose it is; written with every batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Mark {
+    /// The app, its version, and the changelog: another one's store is set aside.
+    pub(crate) owner: String,
+    /// The next changelog offset; rows at and after it may be missing here.
+    pub(crate) changelog: Offset,
+    /// The source offsets and their metadata as of the last cut in here.
+    pub(crate) sources: Vec<(String, Offset, String)>,
+    /// How many rows there are.
+    pub(crate) rows: u64,
+}
+
+/// What a store can report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The disk refused: make room or mend it, then start again; nothing that was committed is lost.
+    #[error("{path}: {cause}")]
+    Io {
+        /// The folder.
+        path: String,
+        /// What the disk said.
+        cause: String,
+    },
+    /// The files are damaged: the store is set aside and rebuilt from its changelog.
+    #[error("{path} is damaged: {cause}")]
+    Damaged {
+        /// The folder.
+        path: String,
+        /// What is wrong.
+        cause: String,
+    },
+}
+
+/// Opens the stores of a worker.
+pub(crate) trait Stores: Send + Sync {
+    /// Opens the store of one partition of a table, making it if need be.
+    fn open(&self, table: &str, partition: u32) -> Result<Arc<dyn Store>, StoreError>;
+    /// Sets a store aside under another name, so that the next `open` makes a new one.
+    fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError>;
+}
