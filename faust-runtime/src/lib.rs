@@ -49,7 +49,9 @@ mod monitor;
 pub mod testing;
 
 pub use agent::{Agent, AgentParam, Param};
-pub use app::{App, AppDef, Settings};
+pub use app::{
+    App, AppDef, ChangedOffsets, Guarantee, Origin, Settings, SettingsError, StartAt, StoreKind,
+};
 pub use cli::{Command, main};
 pub use codec::{CodecError, Key, Value};
 pub use define::{
@@ -82,20 +84,24 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::agent::{
-        Agent, AgentDef, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot, Param,
-        ParamOf, Slot, Use,
+        Agent, AgentDef, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot, OwnsRows,
+        Param, ParamOf, Slot, Use,
     };
-    pub use crate::app::{App, AppDef, require_app, require_copartitioned};
+    pub use crate::app::{
+        App, AppDef, Keys, OwnsNone, require_app, require_copartitioned, require_entry,
+    };
     pub use crate::cli::{Command, CommandDef, CommandOptions};
     pub use crate::codec::{CodecError, Key, Value};
     pub use crate::define::{
-        NoKey, Place, Record, Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, WindowDef,
-        Windowed,
+        AnyKey, FieldOf, KeyCodec, KeyOf, NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record,
+        Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, ValueCodec, WindowDef, Windowed,
     };
+    pub use crate::handle::Event;
     pub use crate::schedule::{Task, TaskDef, TaskOptions, Timer, TimerDef, TimerOptions};
     pub use crate::web::{
         Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond,
     };
+    pub use crate::worker::Worker;
     pub use axum::extract::Request;
     pub use axum::response::Response;
     pub use clap;

@@ -5,6 +5,8 @@ mod def;
 mod settings;
 pub(crate) mod topology;
 
-pub use check::{require_app, require_copartitioned};
+pub use check::{Keys, OwnsNone, require_app, require_copartitioned, require_entry};
 pub use def::{App, AppDef};
-pub use settings::{Settings, SettingsError};
+pub use settings::{
+    ChangedOffsets, Guarantee, Origin, Settings, SettingsError, StartAt, StoreKind,
+};

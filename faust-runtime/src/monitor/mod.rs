@@ -1,0 +1,167 @@
+//! What a worker counts about itself, and how that is told: a snapshot for people and programs, text for Prometheus.
+//! The engine counts; nothing here changes what it does.
+
+mod meter;
+mod partition;
+mod prometheus;
+mod rate;
+mod status;
+
+pub(crate) use meter::{AgentMeter, TableMeter};
+pub(crate) use partition::{PartitionStatus, Recovery};
+pub(crate) use status::Status;
+
+use crate::app::topology::Topology;
+use crate::kafka::TopicPartition;
+use meter::CutMeter;
+use rate::Rates;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The counters of a worker. Cheap to clone, written from any thread.
+#[derive(Clone)]
+pub(crate) struct Monitor(Arc<Inner>);
+
+struct Inner {
+    app: String,
+    started: Instant,
+    agents: Vec<Named<AgentMeter>>,
+    tables: Vec<Named<TableMeter>>,
+    /// What is counted under an index that no agent has: so that counting cannot fail.
+    stray_agent: AgentMeter,
+    stray_table: TableMeter,
+    cuts: CutMeter,
+    rebalances: AtomicU64,
+    moving: Mutex<Moving>,
+    rates: Mutex<Rates>,
+}
+
+struct Named<M> {
+    name: &'static str,
+    /// The topic that an agent reads, the changelog of a table.
+    topic: Arc<str>,
+    meter: M,
+}
+
+/// What comes and goes with assignments.
+#[derive(Default)]
+struct Moving {
+    partitions: BTreeMap<TopicPartition, PartitionStatus>,
+    tasks: BTreeMap<(usize, u32), TaskState>,
+}
+
+/// Where a partition task is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TaskState {
+    /// Its tables are being brought up to date.
+    Recovering,
+    /// It processes records.
+    Running,
+    /// It finishes what it has begun, and goes.
+    Stopping,
+}
+
+impl Monitor {
+    pub(crate) fn new(topology: &Topology) -> Self {
+        let agents = topology.agents.iter().map(|agent| {
+            let topic = topology
+                .topic_index(agent.input.name)
+                .and_then(|index| topology.topics.get(index))
+                .map_or_else(|| agent.input.name.into(), |topic| topic.name.clone());
+            Named { name: agent.name(), topic, meter: AgentMeter::default() }
+        });
+        let tables = topology.tables.iter().map(|table| Named {
+            name: table.def.name,
+            topic: table.changelog.clone(),
+            meter: TableMeter::default(),
+        });
+        Self(Arc::new(Inner {
+            app: topology.group.clone(),
+            started: Instant::now(),
+            agents: agents.collect(),
+            tables: tables.collect(),
+            stray_agent: AgentMeter::default(),
+            stray_table: TableMeter::default(),
+            cuts: CutMeter::default(),
+            rebalances: AtomicU64::new(0),
+            moving: Mutex::default(),
+            rates: Mutex::default(),
+        }))
+    }
+
+    /// The meter of an agent, by its index in the topology.
+    pub(crate) fn agent(&self, index: usize) -> &AgentMeter {
+        self.0.agents.get(index).map_or(&self.0.stray_agent, |agent| &agent.meter)
+    }
+
+    /// The meter of a table, by its index in the topology.
+    pub(crate) fn table(&self, index: usize) -> &TableMeter {
+        self.0.tables.get(index).map_or(&self.0.stray_table, |table| &table.meter)
+    }
+
+    /// A cut was committed.
+    pub(crate) fn cut(&self, took: Duration, rows: u64, outputs: u64) {
+        self.0.cuts.committed(took, rows, outputs);
+    }
+
+    /// A cut was aborted; what it held is sent again.
+    pub(crate) fn aborted(&self) {
+        self.0.cuts.aborted();
+    }
+
+    /// The group's assignment changed.
+    pub(crate) fn rebalanced(&self) {
+        self.0.rebalances.fetch_add(1, Relaxed);
+    }
+
+    /// Changes what is known of a partition of a source or a changelog.
+    pub(crate) fn partition(&self, of: &TopicPartition, update: impl FnOnce(&mut PartitionStatus)) {
+        let mut moving = self.moving();
+        match moving.partitions.get_mut(of) {
+            Some(known) => update(known),
+            None => update(moving.partitions.entry(of.clone()).or_default()),
+        }
+    }
+
+    /// A partition is not read here any more.
+    pub(crate) fn forget_partition(&self, of: &TopicPartition) {
+        self.moving().partitions.remove(of);
+    }
+
+    /// A task came, or is in another state.
+    pub(crate) fn task(&self, group: usize, partition: u32, state: TaskState) {
+        self.moving().tasks.insert((group, partition), state);
+    }
+
+    /// A task is gone.
+    pub(crate) fn forget_task(&self, group: usize, partition: u32) {
+        self.moving().tasks.remove(&(group, partition));
+    }
+
+    /// Whether the worker has its assignment and does its work: no task recovers, and not all of them stop.
+    pub(crate) fn ready(&self) -> bool {
+        let moving = self.moving();
+        let is = |state| moving.tasks.values().any(|task| *task == state);
+        self.0.rebalances.load(Relaxed) > 0
+            && !is(TaskState::Recovering)
+            && (moving.tasks.is_empty() || is(TaskState::Running))
+    }
+
+    /// Notes where counters are, so that rates can be told; to be called every second.
+    pub(crate) fn sample(&self) {
+        let counts = self.0.agents.iter().map(|agent| agent.meter.n_events()).collect();
+        lock(&self.0.rates).sample(Instant::now(), counts);
+    }
+
+    fn moving(&self) -> MutexGuard<'_, Moving> {
+        lock(&self.0.moving)
+    }
+}
+
+/// A panic elsewhere does not make counters wrong.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
