@@ -5,5 +5,5 @@ mod traits;
 
 pub use traits::{
     Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentOutput, AgentParam, AgentParamOf,
-    AgentParams, AgentSlot, Bind, Param, ParamOf, Params, Slot, TableUse, Use,
+    AgentParams, AgentSlot, Bind, OwnsRows, Param, ParamOf, Params, Slot, TableUse, Use,
 };

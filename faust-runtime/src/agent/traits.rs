@@ -168,6 +168,12 @@ pub trait AgentParam: Clone + 'static {
     fn bind(bind: &Bind<'_>) -> crate::Result<Self>;
 }
 
+/// A handle that owns rows: an agent can ask for it where its topic's key is what decides the rows' partition.
+pub trait OwnsRows {
+    /// The row's partition key.
+    type PartitionKey;
+}
+
 /// A handle that timers, tasks, pages and commands can ask for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handle for timers, tasks, pages and commands",

@@ -62,6 +62,11 @@ impl<K: Clone + Eq + Hash + Send + Sync + Serialize + DeserializeOwned + 'static
     }
 }
 
+/// Appends a composite key from references to its parts, as the tuple of the parts would be.
+pub(crate) fn encode_parts(parts: impl Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    parts.serialize(key::Encoder { out }).map_err(CodecError::Key)
+}
+
 /// What can be the value of a record or a row: anything that serde reads and writes.
 ///
 /// ```

@@ -1,5 +1,7 @@
 //! What is said: topics, tables and their records and rows, as constant data. Knows neither Kafka nor the engine.
 
+mod field;
+mod nothing;
 mod place;
 mod record;
 mod row;
@@ -7,9 +9,11 @@ mod table;
 mod topic;
 mod window;
 
+pub use field::{FieldOf, KeyCodec, KeyOf, NoKeyCodec, NoValueCodec, ValueCodec};
+pub use nothing::Nothing;
 pub use place::Place;
 pub use record::{NoKey, Record, SameKey};
-pub use row::{Row, Unwindowed, Windowed};
+pub use row::{AnyKey, Row, Unwindowed, Windowed};
 pub use table::{Scope, TableDef};
 pub use topic::TopicDef;
 pub use window::{Window, WindowDef};

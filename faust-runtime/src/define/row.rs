@@ -1,6 +1,6 @@
 //! The row of a table.
 
-use super::TableDef;
+use super::{SameKey, TableDef};
 use crate::codec::{CodecError, Key, Value};
 
 /// A table by the shape of its rows; `#[table]` implements it.
@@ -27,6 +27,12 @@ pub trait Row: Sized + Send + 'static {
         key.encode(out)
     }
 }
+
+/// What decides the partition of a table with `scope = partition`: nothing, so it agrees with every topic.
+#[derive(Debug)]
+pub enum AnyKey {}
+
+impl<K> SameKey<K> for AnyKey {}
 
 /// A table without windows: its methods take a key.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,109 @@
+//! The manifest as one list: agents, timers, tasks, pages and commands, in this order, with what each mentions.
+
+use crate::agent::{AgentDef, Use};
+use crate::app::AppDef;
+use crate::define::{Place, TableDef, TopicDef};
+use crate::web::{Method, PageOptions};
+
+/// An entry of the manifest, whichever list it is in.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) kind: &'static str,
+    pub(super) name: &'static str,
+    pub(super) place: Place,
+    pub(super) agent: Option<AgentDef>,
+    pub(super) page: Option<PageOptions>,
+    pub(super) uses: &'static [&'static [Use]],
+}
+
+/// What an entry mentions: its input is the first, then what its parameters name.
+pub(super) enum Mention {
+    Topic(TopicDef),
+    Table(TableDef),
+}
+
+impl Entry {
+    pub(super) const fn nth(app: &AppDef, index: usize) -> Option<Self> {
+        let mut left = index;
+        if let Some(agent) = nth(app.agents, left) {
+            let AgentDef { options, uses, .. } = *agent;
+            let entry = Self::new("agent", options.name, options.place, uses);
+            return Some(Self { agent: Some(*agent), ..entry });
+        }
+        left -= app.agents.len();
+        if let Some(timer) = nth(app.timers, left) {
+            return Some(Self::new("timer", timer.options.name, timer.options.place, timer.uses));
+        }
+        left -= app.timers.len();
+        if let Some(task) = nth(app.tasks, left) {
+            return Some(Self::new("task", task.options.name, task.options.place, task.uses));
+        }
+        left -= app.tasks.len();
+        if let Some(page) = nth(app.pages, left) {
+            let entry = Self::new("page", page.options.name, page.options.place, page.uses);
+            return Some(Self { page: Some(page.options), ..entry });
+        }
+        left -= app.pages.len();
+        if let Some(command) = nth(app.commands, left) {
+            let options = &command.options;
+            return Some(Self::new("command", options.name, options.place, command.uses));
+        }
+        None
+    }
+
+    pub(super) const fn new(
+        kind: &'static str,
+        name: &'static str,
+        place: Place,
+        uses: &'static [&'static [Use]],
+    ) -> Self {
+        Self { kind, name, place, agent: None, page: None, uses }
+    }
+
+    /// What parameter names are flat: the `index`th of all.
+    pub(super) const fn used(&self, index: usize) -> Option<&'static Use> {
+        let mut left = index;
+        let mut uses = self.uses;
+        while let [first, rest @ ..] = uses {
+            if let Some(used) = nth(first, left) {
+                return Some(used);
+            }
+            left -= first.len();
+            uses = rest;
+        }
+        None
+    }
+
+    pub(super) const fn mention(&self, index: usize) -> Option<Mention> {
+        let index = match (index, &self.agent) {
+            (0, Some(agent)) => return Some(Mention::Topic(agent.input)),
+            (_, Some(_)) => index - 1,
+            (_, None) => index,
+        };
+        Some(match self.used(index) {
+            Some(Use::Table(used) | Use::View(used)) => Mention::Table(used.table),
+            Some(Use::Sink(topic)) => Mention::Topic(*topic),
+            Some(Use::Ask(agent)) => Mention::Topic(agent.input),
+            None => return None,
+        })
+    }
+}
+
+/// `slice.get(index)`, which is not const.
+pub(super) const fn nth<T>(slice: &[T], index: usize) -> Option<&T> {
+    match slice.split_at_checked(index) {
+        Some((_, [first, ..])) => Some(first),
+        _ => None,
+    }
+}
+
+/// A method as requests have it.
+pub(super) const fn method(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
+    }
+}

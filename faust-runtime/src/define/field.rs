@@ -1,0 +1,90 @@
+//! Fields as the macros see them: each is checked once, at its own type, and reached through a codec that exists for
+//! every type. So a type that cannot be encoded is one error, at the field that has it.
+
+use crate::codec::{self, CodecError, Key, Value};
+use serde::Serialize;
+use std::marker::PhantomData;
+
+/// Field `N` of a record or a row that is its own value: one impl a field.
+pub trait FieldOf<const N: usize> {
+    /// The field's type.
+    type Field: Value;
+}
+
+/// Part `N` of a record's key: one impl a part.
+pub trait KeyOf<const N: usize> {
+    /// The part's type.
+    type Part: Key;
+}
+
+/// The codec of keys of type `K`: these inherent functions win over those of [`NoKeyCodec`] where `K` is a key.
+#[derive(Debug)]
+pub struct KeyCodec<K>(PhantomData<K>);
+
+impl<K: Key> KeyCodec<K> {
+    /// Appends a key.
+    pub fn encode(key: &K, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        key.encode(out).map(|()| true)
+    }
+
+    /// Appends a composite key from references to its parts.
+    pub fn encode_parts(parts: impl Serialize, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        codec::encode_parts(parts, out).map(|()| true)
+    }
+
+    /// Reads a key.
+    pub fn decode(bytes: Option<&[u8]>) -> Result<K, CodecError> {
+        K::decode(bytes.ok_or(CodecError::NoKey)?)
+    }
+}
+
+/// What stands in where a type is not a key: never called, since the program does not compile.
+pub trait NoKeyCodec<K> {
+    /// Nothing.
+    fn encode(_key: &K, _out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        Ok(false)
+    }
+
+    /// Nothing.
+    fn encode_parts<P>(_parts: P, _out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        Ok(false)
+    }
+
+    /// Nothing.
+    fn decode(_bytes: Option<&[u8]>) -> Result<K, CodecError> {
+        Err(CodecError::NoKey)
+    }
+}
+
+impl<K> NoKeyCodec<K> for KeyCodec<K> {}
+
+/// The codec of values of type `V`: these inherent functions win over those of [`NoValueCodec`] where `V` is a value.
+#[derive(Debug)]
+pub struct ValueCodec<V>(PhantomData<V>);
+
+impl<V: Value> ValueCodec<V> {
+    /// Appends a value.
+    pub fn encode(value: &V, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        value.encode(out)
+    }
+
+    /// Reads a value.
+    pub fn decode(bytes: Option<&[u8]>) -> Result<V, CodecError> {
+        V::decode(bytes)
+    }
+}
+
+/// What stands in where a type is not a value: never called, since the program does not compile.
+pub trait NoValueCodec<V> {
+    /// Nothing.
+    fn encode(_value: &V, _out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        Ok(false)
+    }
+
+    /// Nothing.
+    fn decode(_bytes: Option<&[u8]>) -> Result<V, CodecError> {
+        Err(CodecError::NoKey)
+    }
+}
+
+impl<V> NoValueCodec<V> for ValueCodec<V> {}
