@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use crate::Error;
+use rdkafka::{ClientConfig, config::NativeClientConfig, error::KafkaError};
+
+use crate::{Error, Result};
 
 /// Settings for every kind of client.
 ///
@@ -20,27 +22,17 @@ pub struct Config {
     handler: Option<Handler>,
 }
 
+type Handler = Arc<dyn Fn(&ClientEvent) + Send + Sync>;
+
 /// What a client reports by itself.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum ClientEvent {
-    /// No broker can be reached at the moment. The client goes on trying by itself.
-    Unreachable {
-        /// The client's name (`client.id`).
-        client: String,
-        /// librdkafka's explanation.
-        text: String,
-    },
-    /// Something else failed outside of any call.
-    Error {
-        /// The client's name (`client.id`).
-        client: String,
-        /// What it was.
-        error: Error,
-    },
+pub struct ClientEvent {
+    /// The client's name: its `client.id`, its kind and a number.
+    pub client: String,
+    /// What happened. [`Error::Unreachable`] ends by itself when a broker is there again.
+    pub error: Error,
 }
-
-type Handler = Arc<dyn Fn(&ClientEvent) + Send + Sync>;
 
 impl Config {
     /// Settings that name the brokers.
@@ -49,7 +41,8 @@ impl Config {
             .set("bootstrap.servers", bootstrap_servers)
     }
 
-    /// Sets one of librdkafka's settings for all clients that are made from this.
+    /// Sets one of librdkafka's settings for all clients that are made from this. A setting that does not exist is
+    /// an error when the first client is made.
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.overrides.insert(key.into(), value.into());
         self
@@ -60,15 +53,175 @@ impl Config {
         self.overrides.get(key).map(String::as_str)
     }
 
-    /// Calls `handler` with whatever a client reports by itself, on a thread of the client's: it must not block.
+    /// Calls `handler` with whatever a client reports outside of any call, on a thread of the client's: it must not
+    /// block. Without a handler it is logged as a warning.
+    ///
+    /// ```
+    /// # use faust_kafka::{Config, Error};
+    /// let config = Config::new("localhost:9092").on_event(|event| {
+    ///     if let Error::Unreachable { .. } = event.error {
+    ///         eprintln!("waiting for Kafka");
+    ///     }
+    /// });
+    /// ```
     pub fn on_event(mut self, handler: impl Fn(&ClientEvent) + Send + Sync + 'static) -> Self {
         self.handler = Some(Arc::new(handler));
         self
+    }
+
+    pub(crate) fn report(&self, client: &str, error: Error) {
+        match &self.handler {
+            None => tracing::warn!(target: "librdkafka", client, "{error}"),
+            Some(handler) => handler(&ClientEvent { client: client.to_owned(), error }),
+        }
+    }
+
+    /// The settings of a client: its role's, then what was set.
+    pub(crate) fn native(&self, role: &Role<'_>) -> Result<NativeClientConfig> {
+        let mut config = ClientConfig::new();
+        for (key, value) in COMMON.iter().chain(role.defaults()) {
+            config.set(*key, *value);
+        }
+        for (key, value) in &self.overrides {
+            config.set(key, value);
+        }
+        for (key, value) in role.identity() {
+            config.set(key, value);
+        }
+        config.create_native_config().map_err(|error| match error {
+            KafkaError::ClientConfig(_, reason, key, value) => {
+                let secret = key.contains("password") || key.contains("secret");
+                Error::Config { value: if secret { "***".to_owned() } else { value }, key, reason }
+            }
+            other => Error::Client { reason: other.to_string() },
+        })
     }
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config").finish_non_exhaustive()
+        // Values can be secrets.
+        f.debug_struct("Config").field("keys", &self.overrides.keys()).finish_non_exhaustive()
+    }
+}
+
+/// What a client is for.
+pub(crate) enum Role<'a> {
+    Admin,
+    Data { group: &'a str },
+    Restore { group: &'a str },
+    Member { group: &'a str, instance: Option<&'a str> },
+    Producer,
+    Transactional { id: &'a str },
+}
+
+type Settings = &'static [(&'static str, &'static str)];
+
+const COMMON: Settings = &[
+    // A topic that is misspelt must be an error, not a new topic.
+    ("allow.auto.create.topics", "false"),
+    // Brokers close idle connections; nobody needs to hear of it.
+    ("log.connection.close", "false"),
+    ("enable.metrics.push", "false"),
+    ("reconnect.backoff.max.ms", "2000"),
+];
+
+const READER: Settings = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("isolation.level", "read_committed"),
+    // An offset that is gone is for the owner to judge, never to be replaced in silence.
+    ("auto.offset.reset", "error"),
+    // How positions move over control records and gaps. An end that is read in a batch makes librdkafka 2.12 skip a
+    // record when the partition is paused later; nothing here ever pauses.
+    ("enable.partition.eof", "true"),
+    ("check.crcs", "true"),
+    // A queue that is full stops fetching for this long; the default of 1 s stalls a partition.
+    ("fetch.queue.backoff.ms", "10"),
+    ("fetch.wait.max.ms", "100"),
+    ("fetch.max.bytes", "52428800"),
+];
+
+const DATA: Settings = &[
+    // Limits for each partition, for each has a queue of its own.
+    ("queued.min.messages", "20000"),
+    ("queued.max.messages.kbytes", "8192"),
+    ("fetch.min.bytes", "1"),
+    ("fetch.message.max.bytes", "1048576"),
+];
+
+const RESTORE: Settings = &[
+    ("queued.min.messages", "100000"),
+    ("queued.max.messages.kbytes", "32768"),
+    ("fetch.min.bytes", "65536"),
+    ("fetch.message.max.bytes", "4194304"),
+];
+
+const MEMBER: Settings = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("session.timeout.ms", "10000"),
+    ("heartbeat.interval.ms", "500"),
+];
+
+const PRODUCER: Settings = &[
+    ("enable.idempotence", "true"),
+    ("acks", "all"),
+    ("linger.ms", "5"),
+    ("batch.size", "1000000"),
+    ("batch.num.messages", "100000"),
+    ("queue.buffering.max.messages", "500000"),
+    ("queue.buffering.max.kbytes", "262144"),
+    ("compression.type", "lz4"),
+    // Successes are counted by an interceptor, without an event each.
+    ("delivery.report.only.error", "true"),
+];
+
+const TRANSACTIONAL: Settings = &[
+    // How long the open transaction of a dead worker can hold up its readers.
+    ("transaction.timeout.ms", "30000"),
+];
+
+impl Role<'_> {
+    pub(crate) fn is_producer(&self) -> bool {
+        matches!(self, Role::Producer | Role::Transactional { .. })
+    }
+
+    /// A short name, for threads.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Data { .. } => "data",
+            Role::Restore { .. } => "restore",
+            Role::Member { .. } => "member",
+            Role::Producer => "producer",
+            Role::Transactional { .. } => "txn",
+        }
+    }
+
+    fn defaults(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+        let (base, own): (Settings, Settings) = match self {
+            Role::Admin => (&[], &[]),
+            Role::Data { .. } => (READER, DATA),
+            Role::Restore { .. } => (READER, RESTORE),
+            Role::Member { .. } => (MEMBER, &[]),
+            Role::Producer => (PRODUCER, &[]),
+            Role::Transactional { .. } => (PRODUCER, TRANSACTIONAL),
+        };
+        base.iter().chain(own)
+    }
+
+    /// What makes the client this one and no other; nothing that was set wins over it.
+    fn identity(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Role::Admin | Role::Producer => Vec::new(),
+            Role::Data { group } | Role::Restore { group } => vec![("group.id", (*group).into())],
+            Role::Member { group, instance } => [("group.id", *group)]
+                .into_iter()
+                .chain(instance.map(|name| ("group.instance.id", name)))
+                .map(|(key, value)| (key, value.to_owned()))
+                .collect(),
+            Role::Transactional { id } => vec![("transactional.id", (*id).into())],
+        }
     }
 }

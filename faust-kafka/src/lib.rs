@@ -14,15 +14,16 @@
 //! ```no_run
 //! use std::{future::poll_fn, time::Duration};
 //!
-//! use faust_kafka::{Config, Deliveries, Producer, Reader};
+//! use faust_kafka::{Config, Deliveries, Producer, Reader, Record};
 //!
-//! # async fn example() -> Result<(), faust_kafka::Error> {
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = Config::new("localhost:9092");
 //!
 //! let producer = Producer::new(&config)?;
 //! let words = producer.topic("words")?;
 //! let deliveries = Deliveries::new(1);
-//! producer.send(&words, 0, Some(b"key"), Some(b"value"), None, &[], Some(&deliveries), 0)?;
+//! let record = Record { key: Some(b"key"), value: Some(b"value"), ..Record::default() };
+//! producer.send(&words, &record, Some((&deliveries, 0)))?;
 //! deliveries.wait(Duration::from_secs(10))?;
 //!
 //! let reader = Reader::data(&config, "my-app")?;
@@ -35,12 +36,18 @@
 //! # }
 //! ```
 
-mod admin;
 mod config;
 mod error;
+
+mod admin;
 mod member;
 mod producer;
 mod reader;
+
+mod client;
+mod log;
+mod native;
+mod wake;
 
 pub use admin::{
     Admin, Commit, Committed, ConfigEntry, Isolation, NewTopic, OffsetSpec, TopicInfo,
@@ -49,7 +56,7 @@ pub use config::{ClientEvent, Config};
 pub use error::{Code, Error, Result, SendError, TxnError, TxnErrorKind};
 pub use member::{Assigned, Assignor, GroupMetadata, Member, MemberEvent, MemberInfo, Strategy};
 pub use producer::{
-    Deliveries, Producer, SlotOffset, TopicHandle, TransactionalProducer, partition_for,
+    Deliveries, Producer, Record, SlotOffset, TopicHandle, TransactionalProducer, partition_for,
 };
 pub use reader::{Batch, Header, Headers, Message, PartitionReader, Reader, Timestamp};
 

@@ -1,17 +1,91 @@
-//! Membership of a consumer group.
+//! Membership of a consumer group, without fetching anything.
 
-use std::{sync::Arc, time::Duration};
+mod assignor;
+mod metadata;
+mod shim;
 
-use crate::{Config, Error, Result, TopicPartition};
+pub use assignor::{Assigned, Assignor, MemberInfo};
+pub use metadata::GroupMetadata;
+
+use std::{
+    ffi::c_int,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use rdkafka_sys as sys;
+
+use crate::{
+    Code, Config, Error, Result, TopicPartition,
+    client::RawClient,
+    config::Role,
+    native::{Event, NativeError, Partitions, entries},
+};
+
+use self::shim::Hooks;
+
+unsafe extern "C" {
+    fn faust_subscribe(
+        rk: *mut sys::rd_kafka_t,
+        topics: *const sys::rd_kafka_topic_partition_list_t,
+    ) -> c_int;
+    fn faust_assign(
+        rk: *mut sys::rd_kafka_t,
+        partitions: *const sys::rd_kafka_topic_partition_list_t,
+    ) -> c_int;
+}
 
 /// A member of a consumer group that is never assigned a partition: it only learns which ones are its own.
 ///
-/// One thread polls it, without pauses longer than `max.poll.interval.ms`; all other calls come from anywhere.
-/// **Every [`MemberEvent::Assigned`] and [`MemberEvent::Revoked`] must be answered**, those with empty lists too, and
-/// the group waits until it is: an assignment at once, a revocation when the tasks of its partitions have handed over.
-/// Dropped without [`leave`](Self::leave), it vanishes as if the process had died.
-#[derive(Debug)]
-pub struct Member {}
+/// librdkafka stops a client's whole fetching, and throws away what it has fetched, as long as a rebalance is not
+/// answered. So who is a member does not fetch (a [`Reader`](crate::Reader) does), and a revocation can be answered
+/// when the tasks of its partitions have handed over, seconds later, while all others go on.
+///
+/// One thread polls it, without pauses longer than `max.poll.interval.ms`; the other calls come from any thread.
+/// **Every [`MemberEvent::Assigned`] and [`MemberEvent::Revoked`] must be [answered](Self::answer)**, those with empty
+/// lists too: the group waits until then. An assignment is answered at once.
+///
+/// Dropped without [`leave`](Self::leave), it is gone as if the process had died: others get its partitions when its
+/// session times out, unless a static member of its name comes back before.
+///
+/// ```no_run
+/// # use std::{sync::Arc, time::Duration};
+/// # use faust_kafka::{Assignor, Config, Member, MemberEvent, Strategy};
+/// # fn example(assignor: Arc<dyn Assignor>) -> Result<(), faust_kafka::Error> {
+/// let config = Config::new("localhost:9092");
+/// let member = Member::new(&config, "my-app", Some("worker-0"), &["words"], Strategy::Assignor(assignor))?;
+/// for _ in 0..100 {
+///     match member.poll(Duration::from_millis(100)) {
+///         Some(MemberEvent::Assigned(partitions)) => {
+///             println!("ours: {partitions:?}");
+///             member.answer()?;
+///         }
+///         Some(MemberEvent::Revoked { partitions, lost }) => {
+///             println!("finish and commit {partitions:?}, unless {lost}");
+///             member.answer()?;
+///         }
+///         Some(MemberEvent::Error(error)) => eprintln!("{error}"),
+///         _ => {}
+///     }
+/// }
+/// member.leave(Duration::from_secs(5))
+/// # }
+/// ```
+pub struct Member {
+    client: RawClient,
+    group: String,
+    topics: Partitions,
+    /// What the callbacks of our own assignor share with us; none with `range`.
+    hooks: Option<Arc<Hooks>>,
+    /// The rebalance that waits for an answer.
+    unanswered: Mutex<Option<Rebalance>>,
+}
+
+// SAFETY: the subscription is not changed after it was made; all else is Send and Sync.
+unsafe impl Send for Member {}
+// SAFETY: as above.
+unsafe impl Sync for Member {}
 
 /// How partitions are distributed in the group. All members must use the same.
 #[derive(Clone)]
@@ -39,116 +113,217 @@ pub enum MemberEvent {
     Error(Error),
 }
 
+/// What stands for a partition's number where only topics count.
+const NO_PARTITION: i32 = -1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rebalance {
+    Assign,
+    Revoke,
+}
+
 impl Member {
-    /// Joins a group for these topics; a name that begins with `^` is a regular expression.
-    ///
-    /// A static member is one with a `group.instance.id` in `config`.
-    pub fn new(config: &Config, group: &str, topics: &[&str], strategy: Strategy) -> Result<Self> {
-        let _ = (config, group, topics, strategy);
-        todo!()
+    /// Joins a group for these topics; a name that begins with `^` is a regular expression. With an `instance` it is
+    /// a static member: one that comes back under the same name takes its place without a rebalance.
+    pub fn new(
+        config: &Config,
+        group: &str,
+        instance: Option<&str>,
+        topics: &[&str],
+        strategy: Strategy,
+    ) -> Result<Self> {
+        let config = match &strategy {
+            // Overwritten below; it only has to be cooperative until then.
+            Strategy::Assignor(_) => {
+                config.clone().set("partition.assignment.strategy", "cooperative-sticky")
+            }
+            Strategy::Range => config.clone().set("partition.assignment.strategy", "range"),
+        };
+        let hooks = match strategy {
+            Strategy::Assignor(assignor) => Some(Arc::new(Hooks::new(assignor))),
+            Strategy::Range => None,
+        };
+        let mut list = Partitions::new();
+        for topic in topics {
+            list.add(topic, NO_PARTITION, 0, None)?;
+        }
+        let role = Role::Member { group, instance };
+        let client = RawClient::start(&config, &role, |_| (), Box::new(hooks.clone()))?;
+        if let Some(hooks) = &hooks {
+            // SAFETY: not subscribed yet; the client's callbacks hold the hooks, and go after it.
+            unsafe { hooks.install(client.ptr())? };
+        }
+        let group = group.to_owned();
+        let member = Self { client, group, topics: list, hooks, unanswered: Mutex::new(None) };
+        member.subscribe()?;
+        Ok(member)
+    }
+
+    fn subscribe(&self) -> Result<()> {
+        // SAFETY: client and list are alive.
+        let code = Code(unsafe { faust_subscribe(self.client.ptr(), self.topics.ptr()) });
+        self.checked(code, "joining the group")
     }
 
     /// The next event, waiting for it at most `timeout`. Blocks.
     pub fn poll(&self, timeout: Duration) -> Option<MemberEvent> {
-        let _ = timeout;
-        todo!()
+        if let Some(hooks) = &self.hooks {
+            hooks.rejoin_if_wanted(self.client.ptr());
+            let failed = hooks.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(error) = failed {
+                return Some(MemberEvent::Error(error));
+            }
+        }
+        let event = self.client.main.poll(timeout)?;
+        match event.kind() {
+            sys::RD_KAFKA_EVENT_REBALANCE => self.rebalance(&event),
+            _ => self.client.report(&event).map(MemberEvent::Error),
+        }
+    }
+
+    fn rebalance(&self, event: &Event) -> Option<MemberEvent> {
+        // SAFETY: the event is alive, and so is its list.
+        let partitions = unsafe { entries(sys::rd_kafka_event_topic_partition_list(event.ptr())) };
+        let partitions = partitions.into_iter().map(|entry| entry.partition).collect();
+        let (rebalance, event) = match event.code() {
+            Code::ASSIGN_PARTITIONS => (Rebalance::Assign, MemberEvent::Assigned(partitions)),
+            // Everything that is not an assignment is a revocation, and must be answered too.
+            _ => {
+                // SAFETY: the client is alive.
+                let lost = unsafe { sys::rd_kafka_assignment_lost(self.client.ptr()) } != 0;
+                (Rebalance::Revoke, MemberEvent::Revoked { partitions, lost })
+            }
+        };
+        *self.pending() = Some(rebalance);
+        Some(event)
+    }
+
+    fn pending(&self) -> std::sync::MutexGuard<'_, Option<Rebalance>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers the last `Assigned` or `Revoked`; does nothing if there is none to answer.
+    ///
+    /// The answer is always empty: what the member owns follows from the group's assignment, not from it.
     pub fn answer(&self) -> Result<()> {
-        todo!()
+        let Some(rebalance) = self.pending().take() else { return Ok(()) };
+        let (rk, none) = (self.client.ptr(), Partitions::new());
+        // SAFETY: client and list are alive.
+        let answered = unsafe {
+            match (rebalance, self.hooks.is_some()) {
+                (Rebalance::Assign, true) => {
+                    NativeError::take(sys::rd_kafka_incremental_assign(rk, none.ptr()))
+                }
+                (Rebalance::Revoke, true) => {
+                    NativeError::take(sys::rd_kafka_incremental_unassign(rk, none.ptr()))
+                }
+                // `range` revokes everything first: its answers are not lists to add or to take away.
+                (Rebalance::Assign, false) => {
+                    let code = Code(faust_assign(rk, none.ptr()));
+                    return self.checked(code, "answering an assignment");
+                }
+                (Rebalance::Revoke, false) => {
+                    let code = Code(faust_assign(rk, std::ptr::null()));
+                    return self.checked(code, "answering a revocation");
+                }
+            }
+        };
+        answered.map_err(|error| error.about("answering a rebalance"))
     }
 
     /// The place in the group that vouches for a commit; [`Error::NotJoined`] without one.
+    ///
+    /// Take it right before it is used: it asks the client's own thread, not a broker.
     pub fn group_metadata(&self) -> Result<GroupMetadata> {
-        todo!()
+        // SAFETY: the client is alive; what comes back is ours, if it is not NULL.
+        let metadata = unsafe {
+            let metadata = sys::rd_kafka_consumer_group_metadata(self.client.ptr());
+            (!metadata.is_null()).then(|| GroupMetadata::own(metadata))
+        };
+        // Without a place librdkafka returns generation -1 and no member, which the brokers take for a commit of a
+        // group without members, and do not check.
+        metadata
+            .filter(GroupMetadata::joined)
+            .ok_or_else(|| Error::NotJoined { group: self.group.clone() })
     }
 
-    /// Joins again, so that the user data of all members is exchanged anew. Takes effect when a rebalance that is
-    /// under way is through.
+    /// Joins again, so that the user data of all members is exchanged anew. A rebalance that is under way is finished
+    /// first; the next polls see to that.
     pub fn rejoin(&self) -> Result<()> {
-        todo!()
+        match &self.hooks {
+            Some(hooks) => {
+                hooks.rejoin.store(true, Ordering::Release);
+                hooks.rejoin_if_wanted(self.client.ptr());
+                Ok(())
+            }
+            // Where everything is revoked first, subscribing anew is a rejoin.
+            None => self.subscribe(),
+        }
     }
 
     /// Leaves the group, answering what is still to be answered, so that others get the partitions at once; a static
-    /// member too. Blocks. Commit before.
+    /// member too. Blocks, at the longest for `timeout`. Finish and commit before.
     pub fn leave(&self, timeout: Duration) -> Result<()> {
-        let _ = timeout;
-        todo!()
+        let deadline = Instant::now() + timeout;
+        let late = || Error::TimedOut { what: format!("leaving {}", self.group), after: timeout };
+        // A static member does not leave when it is closed, only when it unsubscribes; so that comes first, and the
+        // leaving is sent (the member's id is gone then) before the close.
+        // SAFETY: the client is alive.
+        unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) };
+        self.answer()?;
+        while self.group_metadata().is_ok() {
+            self.serve_until(deadline).ok_or_else(late)?;
+        }
+        let queue = &self.client.main;
+        // SAFETY: client and queue are alive.
+        unsafe {
+            NativeError::take(sys::rd_kafka_consumer_close_queue(self.client.ptr(), queue.ptr()))
+                .map_err(|error| error.about(format!("leaving {}", self.group)))?;
+        }
+        // SAFETY: the client is alive.
+        while unsafe { sys::rd_kafka_consumer_closed(self.client.ptr()) } == 0 {
+            self.serve_until(deadline).ok_or_else(late)?;
+        }
+        Ok(())
+    }
+
+    /// Answers whatever comes next; none when it is too late.
+    fn serve_until(&self, deadline: Instant) -> Option<()> {
+        let left = deadline.checked_duration_since(Instant::now())?;
+        self.poll(left.min(Duration::from_millis(20)));
+        if let Err(error) = self.answer() {
+            tracing::warn!("{error}");
+        }
+        Some(())
+    }
+
+    fn checked(&self, code: Code, what: &str) -> Result<()> {
+        match code {
+            Code::NONE => Ok(()),
+            Code::FATAL => {
+                let (code, text) = crate::log::fatal_of(self.client.ptr());
+                Err(Error::Fatal { code, text })
+            }
+            code => Err(Error::Request {
+                what: format!("{what} {}", self.group),
+                code,
+                text: code.text(),
+            }),
+        }
     }
 }
 
-/// A member's place in its group: group, generation, member and instance.
-#[derive(Debug)]
-pub struct GroupMetadata {}
-
-impl GroupMetadata {
-    /// The group.
-    pub fn group(&self) -> &str {
-        todo!()
-    }
-    /// The generation.
-    pub fn generation(&self) -> i32 {
-        todo!()
-    }
-    /// The member's id.
-    pub fn member(&self) -> &str {
-        todo!()
-    }
-    /// The static member's name.
-    pub fn instance(&self) -> Option<&str> {
-        todo!()
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member").field("group", &self.group).finish_non_exhaustive()
     }
 }
 
-/// Distributes the partitions of a group, and carries data between its members.
-///
-/// All methods run on the client's own thread, heartbeats wait for them: they must return soon and call no client.
-pub trait Assignor: Send + Sync {
-    /// The name under which the members agree on this assignor.
-    fn name(&self) -> &str {
-        "faust"
+impl fmt::Debug for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Assignor(assignor) => write!(f, "Assignor({:?})", assignor.name()),
+            Self::Range => f.write_str("Range"),
+        }
     }
-
-    /// What this member tells the one who assigns; asked at each join. `owned` is what it has now.
-    fn user_data(&self, owned: &[TopicPartition]) -> Vec<u8>;
-
-    /// Who gets what; runs on one member (the leader) at each rebalance.
-    ///
-    /// The lists are final: a partition that moves must be withheld from its new owner as long as another member
-    /// owns it; that one joins again once it has given it up, and this is asked anew. Members that are left out get
-    /// nothing. `topics` are those that exist, with their partition counts.
-    fn assign(&self, members: &[MemberInfo], topics: &[(String, i32)]) -> Vec<Assigned>;
-
-    /// What this member got: all its partitions, and what the leader told it.
-    fn assigned(&self, partitions: &[TopicPartition], user_data: &[u8], generation: i32);
-}
-
-/// A member of the group, as the leader sees it.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct MemberInfo {
-    /// Its id.
-    pub id: String,
-    /// Its name, if it is a static member.
-    pub instance: Option<String>,
-    /// The topics that it reads.
-    pub topics: Vec<String>,
-    /// The partitions that it says it owns.
-    pub owned: Vec<TopicPartition>,
-    /// The generation in which it got them (of two that claim the same partition the higher one is right).
-    pub generation: i32,
-    /// What [`Assignor::user_data`] returned there.
-    pub user_data: Vec<u8>,
-}
-
-/// What a member gets.
-#[derive(Debug, Clone)]
-pub struct Assigned {
-    /// The member's id.
-    pub member: String,
-    /// Its partitions.
-    pub partitions: Vec<TopicPartition>,
-    /// What [`Assignor::assigned`] is told there.
-    pub user_data: Vec<u8>,
 }

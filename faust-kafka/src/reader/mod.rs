@@ -1,156 +1,61 @@
 //! Reading partitions: one client, one queue for each partition, batches of owned messages.
 
-use std::task::{Context, Poll};
+mod batch;
+mod headers;
+mod partition;
 
-use crate::{Config, Result};
+pub use batch::{Batch, Message, Timestamp};
+pub use headers::{Header, Headers};
+pub use partition::PartitionReader;
 
-/// A client that fetches partitions. It belongs to no group: its partitions and offsets are given to it.
-#[derive(Debug)]
-pub struct Reader {}
+use std::sync::Arc;
+
+use crate::{Config, Result, client::Client, config::Role};
+
+/// A client that fetches partitions. It takes no part in the group whose name it bears: partitions and offsets are
+/// given to it, so that no rebalance ever stops it.
+///
+/// ```no_run
+/// # use std::future::poll_fn;
+/// # use faust_kafka::{Config, Reader};
+/// # async fn example() -> Result<(), faust_kafka::Error> {
+/// let reader = Reader::data(&Config::new("localhost:9092"), "my-app")?;
+/// let mut partition = reader.partition("words", 0, 1_000)?;
+/// loop {
+///     let batch = poll_fn(|cx| partition.poll_batch(cx, 500)).await?;
+///     for message in batch.iter() {
+///         println!("{}: {:?}", message.offset(), message.value());
+///     }
+///     if batch.eof().is_some() {
+///         break Ok(());
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Reader(Arc<Client>);
 
 impl Reader {
     /// A reader for the records that an app processes. `group` is the app's group: brokers check its permissions.
     pub fn data(config: &Config, group: &str) -> Result<Self> {
-        let _ = (config, group);
-        todo!()
+        Self::start(config, &Role::Data { group })
     }
 
-    /// A reader for recovery and standbys: larger fetches, deeper queues.
+    /// A reader for recovery and standbys: larger fetches, deeper queues. Its group needs no members and no offsets.
     pub fn restore(config: &Config, group: &str) -> Result<Self> {
-        let _ = (config, group);
-        todo!()
+        Self::start(config, &Role::Restore { group })
     }
 
-    /// Starts fetching a partition from `offset`. A partition can be open once per reader.
+    fn start(config: &Config, role: &Role<'_>) -> Result<Self> {
+        let client = Client::start(config, role, |_| (), Box::new(()))?;
+        Ok(Self(Arc::new(client)))
+    }
+
+    /// Starts fetching a partition from `offset`. A partition can be open only once in a reader.
     ///
-    /// Waits for the client's own thread (not for a broker): some tenths of a millisecond.
+    /// Waits for the client's own thread (not for a broker): some tenths of a millisecond. Whether the topic exists
+    /// and holds that offset turns out when it is read.
     pub fn partition(&self, topic: &str, partition: i32, offset: i64) -> Result<PartitionReader> {
-        let _ = (topic, partition, offset);
-        todo!()
-    }
-}
-
-/// The records of one partition, in order. Dropping it stops the fetching.
-#[derive(Debug)]
-pub struct PartitionReader {}
-
-impl PartitionReader {
-    /// The next records, at most `max`. Wakes the task when there are some. A batch can be without messages and carry
-    /// only [`Batch::eof`].
-    pub fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Batch>> {
-        let _ = (cx, max);
-        todo!()
-    }
-
-    /// The next offset that a batch can hold. It moves over control records and gaps once the end of the partition
-    /// was seen behind them.
-    pub fn position(&self) -> i64 {
-        todo!()
-    }
-
-    /// The topic.
-    pub fn topic(&self) -> &str {
-        todo!()
-    }
-
-    /// The partition.
-    pub fn partition(&self) -> i32 {
-        todo!()
-    }
-}
-
-/// Messages that were read together. They live as long as the batch, whatever becomes of the reader.
-#[derive(Debug)]
-pub struct Batch {}
-
-impl Batch {
-    /// How many messages there are.
-    pub fn len(&self) -> usize {
-        todo!()
-    }
-
-    /// Whether there are none (then there is an [`eof`](Self::eof)).
-    pub fn is_empty(&self) -> bool {
-        todo!()
-    }
-
-    /// The bytes of all keys and values.
-    pub fn bytes(&self) -> usize {
-        todo!()
-    }
-
-    /// The end of the partition, if it was reached behind the last message of this batch: the offset that the next
-    /// record will have at least. Reported again each time the end was reached anew.
-    pub fn eof(&self) -> Option<i64> {
-        todo!()
-    }
-
-    /// A message.
-    pub fn get(&self, index: usize) -> Option<Message<'_>> {
-        let _ = index;
-        todo!()
-    }
-
-    /// All messages.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> {
-        std::iter::empty()
-    }
-}
-
-/// One message of a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Message<'a>(&'a ());
-
-/// When a record was made, or written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timestamp {
-    /// The record has none.
-    None,
-    /// The producer's time, in milliseconds.
-    Created(i64),
-    /// The broker's time, in milliseconds.
-    Appended(i64),
-}
-
-impl<'a> Message<'a> {
-    /// The offset.
-    pub fn offset(self) -> i64 {
-        todo!()
-    }
-    /// The time.
-    pub fn timestamp(self) -> Timestamp {
-        todo!()
-    }
-    /// The key.
-    pub fn key(self) -> Option<&'a [u8]> {
-        todo!()
-    }
-    /// The value; none for a tombstone.
-    pub fn value(self) -> Option<&'a [u8]> {
-        todo!()
-    }
-    /// The headers, parsed when asked for.
-    pub fn headers(self) -> Headers<'a> {
-        todo!()
-    }
-}
-
-/// The headers of a message, in order.
-#[derive(Debug)]
-pub struct Headers<'a>(&'a ());
-
-/// One header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its value.
-    pub value: Option<&'a [u8]>,
-}
-
-impl<'a> Iterator for Headers<'a> {
-    type Item = Header<'a>;
-    fn next(&mut self) -> Option<Self::Item> {
-        todo!()
+        PartitionReader::open(&self.0, topic, partition, offset)
     }
 }

@@ -1,0 +1,101 @@
+//! One request: asked through a queue of its own, answered by an event.
+
+use std::{
+    ffi::{c_char, c_int},
+    time::Duration,
+};
+
+use rdkafka_sys as sys;
+
+use super::Admin;
+use crate::{
+    Code, Error, Result,
+    native::{Event, millis, text},
+};
+
+unsafe extern "C" {
+    fn faust_request_timeout(
+        options: *mut sys::rd_kafka_AdminOptions_t,
+        timeout_ms: c_int,
+        operation: c_int,
+    ) -> c_int;
+}
+
+/// Options of a request.
+pub(super) struct Options(*mut sys::rd_kafka_AdminOptions_t);
+
+impl Options {
+    pub(super) fn ptr(&self) -> *mut sys::rd_kafka_AdminOptions_t {
+        self.0
+    }
+}
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once.
+        unsafe { sys::rd_kafka_AdminOptions_destroy(self.0) };
+    }
+}
+
+impl Admin {
+    /// Makes a request and waits for its answer. `ask` gets the client, the options and the queue for the answer.
+    pub(super) fn request(
+        &self,
+        what: &str,
+        kind: sys::rd_kafka_admin_op_t,
+        timeout: Duration,
+        ask: impl FnOnce(*mut sys::rd_kafka_t, &Options, *mut sys::rd_kafka_queue_t),
+    ) -> Result<Event> {
+        let late = || Error::TimedOut { what: what.to_owned(), after: timeout };
+        // What the client reported since the last call: nobody else polls it.
+        while let Some(event) = self.0.main.poll(Duration::ZERO) {
+            self.0.report(&event);
+        }
+        let queue = self.0.queue()?;
+        // SAFETY: the client is alive; the options are ours.
+        let options = Options(unsafe { sys::rd_kafka_AdminOptions_new(self.0.ptr(), kind) });
+        let operation = matches!(
+            kind,
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS
+                | sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETETOPICS
+                | sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETERECORDS
+        );
+        // SAFETY: the options are alive.
+        unsafe { faust_request_timeout(options.ptr(), millis(timeout), operation.into()) };
+        ask(self.0.ptr(), &options, queue.ptr());
+        // The request times out by itself; the margin is for that answer to arrive.
+        let answer = queue.poll(timeout + Duration::from_millis(500)).ok_or_else(late)?;
+        match answer.code() {
+            Code::NONE => Ok(answer),
+            Code::TIMED_OUT | Code::REQUEST_TIMED_OUT => Err(late()),
+            code => Err(Error::Request { what: what.to_owned(), code, text: answer.text() }),
+        }
+    }
+}
+
+/// What an answer says about one of several things that were asked.
+///
+/// # Safety
+/// `said` is NULL or a C string.
+pub(super) unsafe fn single(what: String, code: Code, said: *const c_char) -> Result<()> {
+    if code == Code::NONE {
+        return Ok(());
+    }
+    // SAFETY: as promised.
+    let said = unsafe { text(said) };
+    Err(Error::Request { what, code, text: if said.is_empty() { code.text() } else { said } })
+}
+
+/// The elements of an array that librdkafka returns: a pointer to the first, and a count that it sets.
+///
+/// # Safety
+/// `get` returns an array of as many elements as it sets the count to, alive for as long as they are used.
+pub(super) unsafe fn array<T: Copy>(get: impl FnOnce(*mut usize) -> *mut T) -> Vec<T> {
+    let mut count = 0;
+    let first = get(&mut count);
+    if first.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: as promised.
+    unsafe { std::slice::from_raw_parts(first, count) }.to_vec()
+}

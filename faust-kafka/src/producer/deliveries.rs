@@ -1,0 +1,242 @@
+//! What became of the records that were sent, counted as the brokers answer.
+
+use std::{
+    ffi::c_void,
+    fmt,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use crate::{Error, Result, SendError, wake::WakerCell};
+
+/// Counts what became of records. Clones count together.
+///
+/// A producer never waits for a single record: a whole cut is sent with one of these, and is through when all of it is
+/// settled.
+///
+/// ```no_run
+/// # use faust_kafka::{Config, Deliveries, Producer, Record};
+/// # async fn example(producer: Producer) -> Result<(), Box<dyn std::error::Error>> {
+/// let topic = producer.topic("words")?;
+/// let deliveries = Deliveries::new(1);
+/// for word in ["to", "be"] {
+///     let record = Record { value: Some(word.as_bytes()), ..Record::default() };
+///     producer.send(&topic, &record, Some((&deliveries, 0)))?;
+/// }
+/// deliveries.settled().await?;
+/// println!("the log reaches {:?}", deliveries.offset(0));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Deliveries(Arc<Counts>);
+
+/// The highest offset at which a record of a slot was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotOffset {
+    /// No record of the slot has arrived yet.
+    None,
+    /// Records have arrived, but only in answers to retries, in which the brokers do not say where.
+    Unknown,
+    /// This one is the highest that a broker named. It is exact unless later records were settled by retries.
+    Known(i64),
+}
+
+struct Counts {
+    /// Sent and not settled.
+    pending: AtomicU64,
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    first_failure: Mutex<Option<Error>>,
+    waiting: WakerCell,
+    lock: Mutex<()>,
+    zero: Condvar,
+    slots: Box<[Slot]>,
+}
+
+/// What a record carries through librdkafka: a pointer to one of these stands for the slot and for a share of the
+/// counts it is in.
+struct Slot {
+    /// `NONE`, `UNKNOWN` or an offset: in this order, so that the highest wins.
+    offset: AtomicI64,
+    counts: *const Counts,
+}
+
+// SAFETY: the pointer is only followed while a share of the counts that it points to is held.
+unsafe impl Send for Slot {}
+// SAFETY: as above; all else is atomic.
+unsafe impl Sync for Slot {}
+
+const NONE: i64 = -2;
+const UNKNOWN: i64 = -1;
+
+impl Deliveries {
+    /// Counts for records of `slots` kinds (one for each changelog partition, for instance), whose offsets are kept
+    /// apart. At least one.
+    pub fn new(slots: u32) -> Self {
+        Self(Arc::new_cyclic(|counts| Counts {
+            pending: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            first_failure: Mutex::new(None),
+            waiting: WakerCell::default(),
+            lock: Mutex::new(()),
+            zero: Condvar::new(),
+            slots: (0..slots.max(1))
+                .map(|_| Slot { offset: AtomicI64::new(NONE), counts: counts.as_ptr() })
+                .collect(),
+        }))
+    }
+
+    /// How many records were sent.
+    pub fn sent(&self) -> u64 {
+        self.pending() + self.delivered() + self.failed()
+    }
+
+    /// How many are still under way.
+    pub fn pending(&self) -> u64 {
+        self.0.pending.load(Ordering::Acquire)
+    }
+
+    /// How many arrived.
+    pub fn delivered(&self) -> u64 {
+        self.0.delivered.load(Ordering::Acquire)
+    }
+
+    /// How many did not arrive, or perhaps not.
+    pub fn failed(&self) -> u64 {
+        self.0.failed.load(Ordering::Acquire)
+    }
+
+    /// The highest offset of a slot; `None` also for a slot that there is not.
+    pub fn offset(&self, slot: u32) -> SlotOffset {
+        let slot = self.0.slots.get(slot as usize);
+        match slot.map_or(NONE, |slot| slot.offset.load(Ordering::Acquire)) {
+            NONE => SlotOffset::None,
+            UNKNOWN => SlotOffset::Unknown,
+            offset => SlotOffset::Known(offset),
+        }
+    }
+
+    /// Ready when nothing is under way; an error if a record failed (the first that did).
+    pub fn poll_settled(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.pending() > 0 {
+            self.0.waiting.register(cx);
+            // The last one may have been settled between the two.
+            if self.pending() > 0 {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.outcome())
+    }
+
+    /// Waits until nothing is under way; an error if a record failed (the first that did).
+    pub async fn settled(&self) -> Result<()> {
+        std::future::poll_fn(|cx| self.poll_settled(cx)).await
+    }
+
+    /// Like [`settled`](Self::settled), but blocks the thread.
+    pub fn wait(&self, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        let mut guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.pending() > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let what = format!("{} deliveries are under way", self.pending());
+                return Err(Error::TimedOut { what, after: timeout });
+            }
+            let waited = self.0.zero.wait_timeout(guard, left);
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        self.outcome()
+    }
+
+    fn outcome(&self) -> Result<()> {
+        let first = self.0.first_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        first.clone().map_or(Ok(()), Err)
+    }
+
+    /// Counts a record as sent; what is returned goes with it.
+    pub(super) fn ticket(&self, slot: u32) -> Result<Ticket, SendError> {
+        let slots = &self.0.slots;
+        let Some(place) = slots.get(slot as usize) else {
+            return Err(SendError::UnknownSlot { slot, slots: slots.len() as u32 });
+        };
+        self.0.pending.fetch_add(1, Ordering::Relaxed);
+        let place: *const Slot = place;
+        // The share that the record holds until it is settled.
+        let _ = Arc::into_raw(Arc::clone(&self.0));
+        Ok(Ticket(place))
+    }
+}
+
+/// The share of the counts that a record holds on its way.
+pub(super) struct Ticket(*const Slot);
+
+impl Ticket {
+    /// For librdkafka, which hands it back when the record is settled.
+    pub(super) fn into_opaque(self) -> *mut c_void {
+        self.0.cast_mut().cast()
+    }
+
+    /// # Safety
+    /// `opaque` came from [`into_opaque`](Self::into_opaque), and this is the only call with it.
+    pub(super) unsafe fn from_opaque(opaque: *mut c_void) -> Option<Self> {
+        (!opaque.is_null()).then(|| Self(opaque.cast_const().cast()))
+    }
+
+    /// The record was not taken after all.
+    pub(super) fn withdraw(self) {
+        let counts = self.counts();
+        counts.settled();
+    }
+
+    /// The record arrived at an offset, or at one that the broker did not name.
+    pub(super) fn delivered(self, offset: i64) {
+        // SAFETY: the ticket holds a share of the counts, which hold the slot.
+        unsafe { &*self.0 }.offset.fetch_max(offset.max(UNKNOWN), Ordering::Relaxed);
+        let counts = self.counts();
+        counts.delivered.fetch_add(1, Ordering::Relaxed);
+        counts.settled();
+    }
+
+    /// The record did not arrive.
+    pub(super) fn failed(self, error: Error) {
+        let counts = self.counts();
+        counts.first_failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        counts.failed.fetch_add(1, Ordering::Relaxed);
+        counts.settled();
+    }
+
+    fn counts(self) -> Arc<Counts> {
+        // SAFETY: the ticket holds a share of the counts, taken by `Arc::into_raw`; this takes it back, once, for it
+        // consumes the ticket.
+        unsafe { Arc::from_raw((*self.0).counts) }
+    }
+}
+
+impl Counts {
+    /// One less under way.
+    fn settled(&self) {
+        // Releases what was written about the record to whoever then finds nothing under way.
+        if self.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+            self.zero.notify_all();
+            self.waiting.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Deliveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliveries")
+            .field("pending", &self.pending())
+            .field("delivered", &self.delivered())
+            .field("failed", &self.failed())
+            .finish_non_exhaustive()
+    }
+}
