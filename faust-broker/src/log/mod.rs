@@ -93,7 +93,8 @@ impl Log {
             })?;
             segments.push(segment);
         }
-        self.start_offset = self.start_offset.max(segments.first().map_or(0, |first| first.base_offset));
+        self.start_offset =
+            self.start_offset.max(segments.first().map_or(0, |first| first.base_offset));
         self.next_offset = self.next_offset.max(self.start_offset);
         if segments.is_empty() {
             segments.push(Segment::new(self.next_offset, Some(&folder)));
@@ -154,7 +155,8 @@ impl Log {
         if offset >= limit || (max_bytes == 0 && !at_least_one) {
             return Ok(nothing);
         }
-        let (segment, next_base) = self.segment_of(offset).ok_or(ResponseError::KafkaStorageError)?;
+        let (segment, next_base) =
+            self.segment_of(offset).ok_or(ResponseError::KafkaStorageError)?;
         let range = |segment: &mut Segment| {
             let start = segment.position(offset)?;
             let visible = if limit < next_base { segment.position(limit)? } else { segment.size };
@@ -263,7 +265,8 @@ impl Log {
 
     fn drop_segments(&mut self) {
         let start = self.start_offset;
-        let is_spent = self.segments.last().is_some_and(|last| last.size > 0) && start >= self.next_offset;
+        let is_spent =
+            self.segments.last().is_some_and(|last| last.size > 0) && start >= self.next_offset;
         if is_spent {
             self.segments.push(Segment::new(self.next_offset, self.folder.as_deref()));
         }

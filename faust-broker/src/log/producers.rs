@@ -46,16 +46,24 @@ impl Producers {
         }
         if header.producer_epoch > producer.epoch {
             let starts_anew = first == 0;
-            return starts_anew.then_some(Verdict::New).ok_or(ResponseError::OutOfOrderSequenceNumber);
+            return starts_anew
+                .then_some(Verdict::New)
+                .ok_or(ResponseError::OutOfOrderSequenceNumber);
         }
-        if let Some(sent) = producer.batches.iter().find(|sent| (sent.first, sent.last) == (first, last)) {
+        if let Some(sent) =
+            producer.batches.iter().find(|sent| (sent.first, sent.last) == (first, last))
+        {
             return Ok(Verdict::Duplicate { base_offset: sent.base_offset });
         }
         let expected = match producer.batches.back() {
             None => 0,
             Some(sent) => sent.last.checked_add(1).unwrap_or(0),
         };
-        if first == expected { Ok(Verdict::New) } else { Err(ResponseError::OutOfOrderSequenceNumber) }
+        if first == expected {
+            Ok(Verdict::New)
+        } else {
+            Err(ResponseError::OutOfOrderSequenceNumber)
+        }
     }
 
     /// Remembers a batch that is in the log.

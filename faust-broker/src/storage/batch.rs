@@ -66,7 +66,8 @@ impl Header {
             base_sequence: bytes.get_i32(),
             count: bytes.get_i32(),
         };
-        let sound = header.size >= HEADER_BYTES && header.magic == 2 && header.last_offset_delta >= 0;
+        let sound =
+            header.size >= HEADER_BYTES && header.magic == 2 && header.last_offset_delta >= 0;
         sound.then_some(header)
     }
 

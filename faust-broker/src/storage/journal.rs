@@ -10,6 +10,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use kafka_protocol::ResponseError;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,22 +24,84 @@ const REWRITE_BYTES: u64 = 16 * 1024 * 1024;
 /// Something that happened and must not be forgotten.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Entry {
-    ClusterNamed { id: String },
-    TopicCreated { name: String, id: Uuid, partitions: i32, configs: BTreeMap<String, String> },
-    TopicGrown { name: String, partitions: i32 },
-    TopicConfigured { name: String, configs: BTreeMap<String, String> },
-    TopicDeleted { name: String },
-    RecordsDeleted { topic: String, partition: i32, before: i64 },
-    OffsetsCommitted { group: String, offsets: Vec<OffsetCommit> },
-    GroupDeleted { group: String },
-    ProducerIdsTaken { next: i64 },
-    ProducerRegistered { transactional_id: String, producer_id: i64, epoch: i16, timeout_ms: i32 },
-    TransactionPartitions { transactional_id: String, partitions: Vec<(String, i32)> },
-    TransactionGroup { transactional_id: String, group: String },
-    TransactionOffsets { transactional_id: String, group: String, offsets: Vec<OffsetCommit> },
+    ClusterNamed {
+        id: String,
+    },
+    TopicCreated {
+        name: String,
+        id: Uuid,
+        partitions: i32,
+        configs: BTreeMap<String, String>,
+    },
+    TopicGrown {
+        name: String,
+        partitions: i32,
+    },
+    TopicConfigured {
+        name: String,
+        configs: BTreeMap<String, String>,
+    },
+    TopicDeleted {
+        name: String,
+    },
+    RecordsDeleted {
+        topic: String,
+        partition: i32,
+        before: i64,
+    },
+    OffsetsCommitted {
+        group: String,
+        offsets: Vec<OffsetCommit>,
+    },
+    GroupDeleted {
+        group: String,
+    },
+    ProducerIdsTaken {
+        next: i64,
+    },
+    ProducerRegistered {
+        transactional_id: String,
+        producer_id: i64,
+        epoch: i16,
+        timeout_ms: i32,
+    },
+    TransactionPartitions {
+        transactional_id: String,
+        partitions: Vec<(String, i32)>,
+    },
+    TransactionGroup {
+        transactional_id: String,
+        group: String,
+    },
+    TransactionOffsets {
+        transactional_id: String,
+        group: String,
+        offsets: Vec<OffsetCommit>,
+    },
     /// The decision. From here on the transaction ends this way, whatever happens.
-    TransactionPrepared { transactional_id: String, epoch: i16, commit: bool },
-    TransactionEnded { transactional_id: String },
+    TransactionPrepared {
+        transactional_id: String,
+        epoch: i16,
+        commit: bool,
+    },
+    TransactionEnded {
+        transactional_id: String,
+    },
+}
+
+impl Entry {
+    /// What a client is told when the entry cannot be written. Both errors ask it to try again.
+    pub(crate) fn failure(&self) -> ResponseError {
+        match self {
+            Self::ClusterNamed { .. }
+            | Self::TopicCreated { .. }
+            | Self::TopicGrown { .. }
+            | Self::TopicConfigured { .. }
+            | Self::TopicDeleted { .. }
+            | Self::RecordsDeleted { .. } => ResponseError::KafkaStorageError,
+            _ => ResponseError::CoordinatorNotAvailable,
+        }
+    }
 }
 
 /// The open journal of a data folder.
@@ -77,6 +140,13 @@ impl Journal {
             }
         }
         Ok(entries)
+    }
+
+    /// Opens the journal at `path` to append to it.
+    pub(crate) fn resume(path: &Path) -> io::Result<Self> {
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, size, compact_size: size })
     }
 
     /// Begins a journal that holds exactly `entries`, in place of the one at `path`.

@@ -56,7 +56,9 @@ impl Piece {
     /// The bytes themselves.
     pub(crate) fn read(self) -> io::Result<Bytes> {
         match self {
-            Self::Memory(mut batches) if batches.len() == 1 => Ok(batches.pop().unwrap_or_default()),
+            Self::Memory(mut batches) if batches.len() == 1 => {
+                Ok(batches.pop().unwrap_or_default())
+            }
             Self::Memory(batches) => {
                 let mut bytes = BytesMut::with_capacity(batches.iter().map(Bytes::len).sum());
                 batches.iter().for_each(|batch| bytes.extend_from_slice(batch));
@@ -190,7 +192,11 @@ impl Segment {
     }
 
     /// The first batch at or behind `start` whose latest record is not before `time`.
-    pub(crate) fn batch_at_time(&mut self, start: u64, time: i64) -> io::Result<Option<(Header, Bytes)>> {
+    pub(crate) fn batch_at_time(
+        &mut self,
+        start: u64,
+        time: i64,
+    ) -> io::Result<Option<(Header, Bytes)>> {
         let from = self.blocks.partition_point(|block| block.position <= start).saturating_sub(1);
         let late = |block: &&Block| block.max_timestamp >= time;
         let blocks: Vec<u64> =
@@ -273,7 +279,8 @@ impl Segment {
                     std::fs::create_dir_all(folder)?;
                 }
                 let mut options = OpenOptions::new();
-                let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+                let file =
+                    options.read(true).write(true).create(true).truncate(false).open(path)?;
                 let file = Arc::new(file);
                 *open = Some((Arc::clone(&file), Instant::now()));
                 Ok(file)
