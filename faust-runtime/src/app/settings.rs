@@ -164,8 +164,8 @@ settings! {
     /// The URL under which other workers reach this one. Default: made of address and port.
     endpoint: Option<String> = None, |raw, _| optional(text(raw));
 
-    /// What is logged, as `tracing` filters have it: `info`, `warn,faust=debug`.
-    log: String = "info".into(), |raw, _| text(raw);
+    /// What is logged, as `tracing` filters have it, such as `warn,faust=debug`. Default: `info` for a worker, `warn` else.
+    log: Option<String> = None, |raw, _| optional(text(raw));
 }
 
 impl Settings {

@@ -1,6 +1,16 @@
 //! Pages, tables, health and metrics over HTTP.
 
+mod listen;
 mod page;
+mod remote;
+mod router;
+mod row;
+mod status;
+mod table;
 
+pub(crate) use listen::{ListenError, Listener};
 pub use page::{Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond};
 pub(crate) use page::problem;
+pub(crate) use remote::{fetch_row, fetch_rows};
+pub(crate) use router::{RouteError, serve};
+pub(crate) use row::{Printer, parse_time, windows};

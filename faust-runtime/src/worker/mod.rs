@@ -1,5 +1,9 @@
 //! The process: what everything in it shares, how it starts, and how it stops.
 
+#[cfg(feature = "dev-broker")]
+pub(crate) mod dev_broker;
+pub(crate) mod slot;
+
 use crate::app::{AppDef, Settings};
 use crate::app::topology::Topology;
 use crate::kafka::Broker;

@@ -1,0 +1,170 @@
+//! Rows of other workers, asked for over HTTP.
+
+use crate::error::{NotFound, Unavailable};
+use crate::time::Timestamp;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, Url};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// Marks a request that a worker has passed on, so that it is not passed on again.
+pub(super) const FORWARDED: &str = "faust-forwarded";
+/// What is asked for to get a value as it is stored.
+pub(super) const BYTES: &str = "application/octet-stream";
+
+/// Connections to other workers, shared by everything in the process.
+static CLIENT: LazyLock<Client> = LazyLock::new(Client::new);
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A row of another worker, by its key without its window: its value as it is stored.
+pub(crate) async fn fetch_row(
+    endpoint: &str,
+    table: &str,
+    key: &[u8],
+    window: Option<Timestamp>,
+) -> crate::Result<Option<Vec<u8>>> {
+    let key = std::str::from_utf8(key)?;
+    let ask = Ask { endpoint, table, key, window };
+    let gone =
+        |error: reqwest::Error| Unavailable::new(format!("worker {endpoint}: {}", cause(&error)));
+    let response = ask.request(HeaderValue::from_static(BYTES))?.send().await.map_err(gone)?;
+    match response.status() {
+        StatusCode::OK => Ok(Some(response.bytes().await.map_err(gone)?.to_vec())),
+        StatusCode::NOT_FOUND => Ok(None),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            Err(Unavailable::new(format!("table `{table}` at {endpoint}")).into())
+        }
+        status => Err(format!("worker {endpoint}: {status}: {}", response.text().await?).into()),
+    }
+}
+
+/// One row, asked for.
+pub(super) struct Ask<'a> {
+    pub(super) endpoint: &'a str,
+    pub(super) table: &'a str,
+    pub(super) key: &'a str,
+    pub(super) window: Option<Timestamp>,
+}
+
+impl Ask<'_> {
+    fn request(&self, accept: HeaderValue) -> crate::Result<reqwest::RequestBuilder> {
+        let mut url = url(self.endpoint, self.table)?;
+        // In the query and not in the path, where `..` would mean something.
+        url.query_pairs_mut().append_pair("key", self.key);
+        if let Some(window) = self.window {
+            url.query_pairs_mut().append_pair("window", &window.as_millis().to_string());
+        }
+        let request = CLIENT.get(url).timeout(PATIENCE).header(FORWARDED, "1");
+        Ok(request.header(header::ACCEPT, accept))
+    }
+
+    /// The other worker's answer as ours.
+    pub(super) async fn relay(&self, accept: Option<&HeaderValue>) -> crate::Result<Response> {
+        let accept = accept.cloned().unwrap_or(HeaderValue::from_static("*/*"));
+        let theirs = self.request(accept)?.send().await.map_err(|error| cause(&error))?;
+        let mut ours = Response::new(Body::empty());
+        *ours.status_mut() = theirs.status();
+        if let Some(kind) = theirs.headers().get(header::CONTENT_TYPE) {
+            ours.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
+        }
+        *ours.body_mut() = Body::from(theirs.bytes().await.map_err(|error| cause(&error))?);
+        Ok(ours)
+    }
+}
+
+/// The rows that another worker has of a table, a row a line.
+pub(crate) async fn fetch_rows(
+    endpoint: &str,
+    table: &str,
+    limit: Option<u64>,
+) -> crate::Result<Rows> {
+    let mut url = url(endpoint, table)?;
+    if let Some(limit) = limit {
+        url.query_pairs_mut().append_pair("limit", &limit.to_string());
+    }
+    Rows::get(url).await
+}
+
+/// Rows as they come.
+pub(crate) struct Rows {
+    response: reqwest::Response,
+    read: BytesMut,
+}
+
+impl Rows {
+    /// Asks; anything but 200 is an error with the worker's words.
+    pub(crate) async fn get(url: Url) -> crate::Result<Self> {
+        let response = CLIENT.get(url.clone()).send().await.map_err(|error| {
+            Unavailable::new(format!("worker {}: {}", url.authority(), cause(&error)))
+        })?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            let text = response.text().await?;
+            let told: Option<String> = serde_json::from_str::<serde_json::Value>(&text)
+                .ok()
+                .and_then(|json| Some(json.get("error")?.as_str()?.to_string()));
+            let told = told.unwrap_or(text);
+            return Err(match status {
+                StatusCode::NOT_FOUND => NotFound::new(told).into(),
+                StatusCode::SERVICE_UNAVAILABLE => Unavailable::new(told).into(),
+                _ => told.into(),
+            });
+        }
+        Ok(Self { response, read: BytesMut::new() })
+    }
+
+    /// The next row, without what joins it to the list.
+    pub(crate) async fn next(&mut self) -> crate::Result<Option<String>> {
+        loop {
+            let line = match self.read.iter().position(|byte| *byte == b'\n') {
+                Some(end) => self.read.split_to(end + 1).freeze(),
+                None => match self.response.chunk().await? {
+                    Some(chunk) => {
+                        self.read.extend_from_slice(&chunk);
+                        continue;
+                    }
+                    None if self.read.is_empty() => return Ok(None),
+                    None => self.read.split().freeze(),
+                },
+            };
+            if let Some(row) = row(&line)? {
+                return Ok(Some(row));
+            }
+        }
+    }
+}
+
+fn row(line: &Bytes) -> crate::Result<Option<String>> {
+    let text = std::str::from_utf8(line)?.trim_end().trim_end_matches(',');
+    Ok((!matches!(text, "" | "[" | "]" | "[]")).then(|| text.to_string()))
+}
+
+/// `{endpoint}/table/{name}`
+pub(crate) fn url(endpoint: &str, table: &str) -> crate::Result<Url> {
+    let mut url: Url =
+        endpoint.parse().map_err(|error| format!("endpoint `{endpoint}`: {error}"))?;
+    match url.path_segments_mut() {
+        Ok(mut path) => {
+            path.pop_if_empty().extend(["table", table]);
+        }
+        Err(()) => {
+            return Err(
+                format!("endpoint `{endpoint}` has no path: write `http://host:port`").into()
+            );
+        }
+    }
+    Ok(url)
+}
+
+/// The innermost cause: the outer ones only say that a request failed.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

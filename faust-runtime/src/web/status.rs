@@ -1,0 +1,50 @@
+//! How the worker is: a page for people, JSON for the page, health for orchestrators, metrics for Prometheus.
+
+use crate::monitor::Status;
+use crate::worker::Worker;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use std::sync::PoisonError;
+
+/// One page that asks for `/status.json` once a second; nothing in it comes from elsewhere.
+pub(super) async fn index() -> Html<&'static str> {
+    Html(include_str!("status.html"))
+}
+
+pub(super) async fn json(State(worker): State<Worker>) -> Json<Status> {
+    Json(status(&worker))
+}
+
+/// The process runs: restart it only when this does not answer.
+pub(super) async fn live() -> &'static str {
+    "live\n"
+}
+
+/// 200 while every assigned task runs: send requests only then.
+pub(super) async fn ready(State(worker): State<Worker>) -> (StatusCode, &'static str) {
+    if worker.monitor.ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: tasks are recovering or not assigned yet\n")
+    }
+}
+
+pub(super) async fn metrics(State(worker): State<Worker>) -> Response {
+    let text = status(&worker).prometheus();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// The counters, and the rows of the stores that are here.
+fn status(worker: &Worker) -> Status {
+    let mut status = worker.monitor.snapshot();
+    let stores = worker.stores.read().unwrap_or_else(PoisonError::into_inner);
+    for ((table, _), store) in stores.iter() {
+        if let Some(table) = status.tables.get_mut(*table) {
+            table.rows += store.len();
+            table.partitions += 1;
+        }
+    }
+    status
+}
