@@ -130,14 +130,12 @@ impl RawClient {
                 sys::rd_kafka_conf_destroy(conf);
                 return Err(Error::Client { reason: text(reason.as_ptr()) });
             }
-            if !is_producer {
+            let main = if role.has_group() {
                 // One queue for all: what a consumer reports, and what any client does.
                 sys::rd_kafka_poll_set_consumer(rk);
-            }
-            let main = if is_producer {
-                sys::rd_kafka_queue_get_main(rk)
-            } else {
                 sys::rd_kafka_queue_get_consumer(rk)
+            } else {
+                sys::rd_kafka_queue_get_main(rk)
             };
             let Some(main) = Queue::own(main) else {
                 sys::rd_kafka_destroy(rk);

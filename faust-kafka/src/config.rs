@@ -187,6 +187,10 @@ impl Role<'_> {
         matches!(self, Role::Producer | Role::Transactional { .. })
     }
 
+    pub(crate) fn has_group(&self) -> bool {
+        matches!(self, Role::Data { .. } | Role::Restore { .. } | Role::Member { .. })
+    }
+
     /// A short name, for threads.
     pub(crate) fn name(&self) -> &'static str {
         match self {

@@ -4,7 +4,8 @@ use std::{marker::PhantomData, slice, sync::Arc};
 
 use rdkafka_sys as sys;
 
-use crate::{Code, Headers, client::Client, native::text};
+use super::Fetcher;
+use crate::{Code, Headers, native::text};
 
 /// Messages that were read together. They live as long as the batch, whatever becomes of the reader; nothing is
 /// copied. One batch that is kept keeps the whole fetch that it came with in memory.
@@ -14,7 +15,7 @@ pub struct Batch {
     bytes: usize,
     eof: Option<i64>,
     /// Messages must go before their client does.
-    _client: Arc<Client>,
+    _fetcher: Arc<Fetcher>,
 }
 
 // SAFETY: the messages are ours alone, and librdkafka frees them from any thread. Not `Sync`: the first look at a
@@ -25,10 +26,10 @@ impl Batch {
     /// Sorts out what was read; the first error comes beside the messages.
     ///
     /// # Safety
-    /// The messages belong to `client` and are ours.
+    /// The messages belong to `fetcher`'s client and are ours.
     pub(super) unsafe fn new(
         mut messages: Vec<*mut sys::rd_kafka_message_t>,
-        client: &Arc<Client>,
+        fetcher: &Arc<Fetcher>,
     ) -> (Self, Option<(Code, String)>) {
         let (mut bytes, mut eof, mut failed) = (0, None, None);
         messages.retain(|&message| {
@@ -51,7 +52,7 @@ impl Batch {
             }
             false
         });
-        (Self { messages, bytes, eof, _client: Arc::clone(client) }, failed)
+        (Self { messages, bytes, eof, _fetcher: Arc::clone(fetcher) }, failed)
     }
 
     /// How many messages there are.

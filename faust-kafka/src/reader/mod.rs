@@ -8,9 +8,14 @@ pub use batch::{Batch, Message, Timestamp};
 pub use headers::{Header, Headers};
 pub use partition::PartitionReader;
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
-use crate::{Config, Result, client::Client, config::Role};
+use rdkafka_sys as sys;
+
+use crate::{Config, Result, TopicPartition, client::Client, config::Role};
 
 /// A client that fetches partitions. It takes no part in the group whose name it bears: partitions and offsets are
 /// given to it, so that no rebalance ever stops it.
@@ -33,7 +38,14 @@ use crate::{Config, Result, client::Client, config::Role};
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Reader(Arc<Client>);
+pub struct Reader(Arc<Fetcher>);
+
+/// The client, and which partitions are open. Batches keep it alive.
+#[derive(Debug)]
+struct Fetcher {
+    client: Client,
+    open: Mutex<HashSet<TopicPartition>>,
+}
 
 impl Reader {
     /// A reader for the records that an app processes. `group` is the app's group: brokers check its permissions.
@@ -47,8 +59,12 @@ impl Reader {
     }
 
     fn start(config: &Config, role: &Role<'_>) -> Result<Self> {
-        let client = Client::start(config, role, |_| (), Box::new(()))?;
-        Ok(Self(Arc::new(client)))
+        // SAFETY: the configuration is alive; the callback needs no state of ours.
+        let prepare = |conf| unsafe {
+            sys::rd_kafka_conf_set_error_cb(conf, Some(partition::while_reading));
+        };
+        let client = Client::start(config, role, prepare, Box::new(()))?;
+        Ok(Self(Arc::new(Fetcher { client, open: Mutex::default() })))
     }
 
     /// Starts fetching a partition from `offset`. A partition can be open only once in a reader.

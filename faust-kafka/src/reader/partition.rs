@@ -1,19 +1,20 @@
 //! One partition: its own queue, emptied in batches, and a waker for when there is something in it.
 
 use std::{
-    ffi::c_void,
-    panic::catch_unwind,
+    cell::RefCell,
+    ffi::{c_char, c_int, c_void},
+    panic::{AssertUnwindSafe, catch_unwind},
     ptr,
-    sync::Arc,
+    sync::{Arc, PoisonError},
     task::{Context, Poll},
 };
 
 use rdkafka_sys as sys;
 
+use super::Fetcher;
 use crate::{
     Batch, Code, Error, Result, TopicPartition,
-    client::Client,
-    native::{NativeError, Partitions, Queue, c_name},
+    native::{NativeError, Partitions, Queue, c_name, text},
     wake::WakerCell,
 };
 
@@ -25,13 +26,20 @@ pub struct PartitionReader {
     /// Emptied by us, filled by the client. `None` only while it is dropped.
     queue: Option<Queue>,
     waker: Arc<WakerCell>,
-    client: Arc<Client>,
+    fetcher: Arc<Fetcher>,
     place: TopicPartition,
     position: i64,
     /// An error that was read behind messages; it is returned once those were.
     failed: Option<Error>,
     /// Where messages are read to, kept from call to call.
     buffer: Vec<*mut sys::rd_kafka_message_t>,
+    /// Whether the client was told to fetch.
+    assigned: bool,
+}
+
+thread_local! {
+    /// What failed inside `rd_kafka_consume_batch_queue` on this thread.
+    static FAILED: RefCell<Option<(Code, String)>> = const { RefCell::new(None) };
 }
 
 // SAFETY: the queue, the client and the waker may be used from any thread; the buffer holds no message between calls.
@@ -39,57 +47,57 @@ unsafe impl Send for PartitionReader {}
 
 impl PartitionReader {
     pub(super) fn open(
-        client: &Arc<Client>,
+        fetcher: &Arc<Fetcher>,
         topic: &str,
         partition: i32,
         offset: i64,
     ) -> Result<Self> {
+        let refused = |reason: &str| Error::Argument {
+            what: format!("{topic}[{partition}] at offset {offset}"),
+            reason: reason.to_owned(),
+        };
         if offset < 0 {
-            return Err(Error::Argument {
-                what: format!("the offset {offset}"),
-                reason: "reading starts at a real offset".to_owned(),
-            });
+            return Err(refused("reading starts at a real offset"));
         }
+        let place = TopicPartition::new(topic, partition);
         let name = c_name("topic", topic)?;
         let mut list = Partitions::new();
         list.add(topic, partition, offset, None)?;
-        let waker = Arc::new(WakerCell::default());
+        let rk = fetcher.client.ptr();
 
+        // Asked before the queue is touched: it would be the queue of the reader that has it, with its waker.
+        if !fetcher.open.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone()) {
+            return Err(refused("it is open already"));
+        }
+        // From here on dropping the reader undoes what was done.
+        let mut reader = Self {
+            queue: None,
+            waker: Arc::new(WakerCell::default()),
+            fetcher: Arc::clone(fetcher),
+            place,
+            position: offset,
+            failed: None,
+            buffer: Vec::new(),
+            assigned: false,
+        };
         // The queue is split off before the partition is assigned. The other way round, what is fetched in between
         // ends up in the queue of all partitions, where nobody looks.
         // SAFETY: the client is alive, the queue is ours.
-        let queue = unsafe {
-            Queue::own(sys::rd_kafka_queue_get_partition(client.ptr(), name.as_ptr(), partition))
-        }
-        .ok_or_else(|| Error::Argument {
-            what: format!("{topic}[{partition}]"),
-            reason: "no partition has that number".to_owned(),
-        })?;
+        let queue =
+            unsafe { Queue::own(sys::rd_kafka_queue_get_partition(rk, name.as_ptr(), partition)) };
+        let queue = queue.ok_or_else(|| refused("no partition has that number"))?;
         // SAFETY: the queue is alive. The callback's state is kept by this reader, which disables the callback before
         // it lets go of it.
         unsafe {
             sys::rd_kafka_queue_forward(queue.ptr(), ptr::null_mut());
-            let state = Arc::as_ptr(&waker).cast_mut().cast::<c_void>();
+            let state = Arc::as_ptr(&reader.waker).cast_mut().cast::<c_void>();
             sys::rd_kafka_queue_cb_event_enable(queue.ptr(), Some(wake), state);
         }
-        let reader = Self {
-            queue: Some(queue),
-            waker,
-            client: Arc::clone(client),
-            place: TopicPartition::new(topic, partition),
-            position: offset,
-            failed: None,
-            buffer: Vec::new(),
-        };
+        reader.queue = Some(queue);
         // SAFETY: client and list are alive.
-        let assigned = unsafe {
-            NativeError::take(sys::rd_kafka_incremental_assign(client.ptr(), list.ptr()))
-        };
-        if let Err(error) = assigned {
-            let error = error.about(format!("opening {}", reader.place));
-            reader.close_queue_only();
-            return Err(error);
-        }
+        unsafe { NativeError::take(sys::rd_kafka_incremental_assign(rk, list.ptr())) }
+            .map_err(|error| error.about(format!("opening {}", reader.place)))?;
+        reader.assigned = true;
         Ok(reader)
     }
 
@@ -97,6 +105,7 @@ impl PartitionReader {
     ///
     /// A batch can be without messages; then it carries [`Batch::eof`]. Only the task that polled last is woken.
     pub fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Batch>> {
+        let max = max.max(1);
         if let Some(batch) = self.read(max) {
             return Poll::Ready(batch);
         }
@@ -131,18 +140,21 @@ impl PartitionReader {
         let queue = self.queue.as_ref()?;
         self.buffer.reserve(max);
         // SAFETY: queue and client are alive, the buffer has room for `max` pointers, and librdkafka fills the first
-        // `count` of them with messages that are ours.
-        let count = unsafe {
-            sys::rd_kafka_consume_batch_queue(queue.ptr(), 0, self.buffer.as_mut_ptr(), max)
-        };
-        let count = usize::try_from(count).ok().filter(|count| *count > 0)?;
-        // SAFETY: as above; the buffer was empty, and from here on it holds `count` messages.
-        unsafe { self.buffer.set_len(count) };
-        let messages = std::mem::take(&mut self.buffer);
+        // `count` of them with messages that are ours. The buffer was empty, and holds them from here on.
+        unsafe {
+            let start = self.buffer.as_mut_ptr();
+            let count = sys::rd_kafka_consume_batch_queue(queue.ptr(), 0, start, max);
+            self.buffer.set_len(usize::try_from(count).unwrap_or(0));
+        }
+        // Some errors come as messages; that the topic is gone comes through the error callback.
+        let beside = FAILED.take();
+        if self.buffer.is_empty() {
+            return beside.map(|(code, text)| Err(self.error(code, text)));
+        }
         // SAFETY: the messages are ours, and the batch keeps their client alive.
-        let (batch, failed) = unsafe { Batch::new(messages, &self.client) };
+        let (batch, among) = unsafe { Batch::new(std::mem::take(&mut self.buffer), &self.fetcher) };
         self.position = batch.next_offset().unwrap_or(self.position).max(self.position);
-        self.failed = failed.map(|(code, text)| self.error(code, text));
+        self.failed = among.or(beside).map(|(code, text)| self.error(code, text));
         if batch.is_empty() && batch.eof().is_none() {
             return self.failed.take().map(Err);
         }
@@ -161,37 +173,30 @@ impl PartitionReader {
             code => Error::Partition { topic, partition, code, text },
         }
     }
-
-    /// For a partition that was not assigned: nothing to unassign.
-    fn close_queue_only(mut self) {
-        self.disable();
-    }
-
-    /// Stops the callback and lets go of the queue; whether there was one.
-    fn disable(&mut self) -> bool {
-        let Some(queue) = self.queue.take() else { return false };
-        // SAFETY: the queue is alive. The call takes the queue's lock, under which callbacks run: none runs when it
-        // returns, and none comes later, so the waker can go.
-        unsafe { sys::rd_kafka_queue_cb_event_enable(queue.ptr(), None, ptr::null_mut()) };
-        true
-    }
 }
 
 impl Drop for PartitionReader {
     fn drop(&mut self) {
-        if !self.disable() {
-            return;
+        if let Some(queue) = self.queue.take() {
+            // SAFETY: the queue is alive. The call takes the queue's lock, under which callbacks run: none runs when
+            // it returns, and none comes later, so the waker can go.
+            unsafe { sys::rd_kafka_queue_cb_event_enable(queue.ptr(), None, ptr::null_mut()) };
         }
-        let mut list = Partitions::new();
-        let listed = list.add(&self.place.topic, self.place.partition, 0, None);
-        // SAFETY: client and list are alive.
-        let unassigned = listed.and_then(|()| unsafe {
-            let error = sys::rd_kafka_incremental_unassign(self.client.ptr(), list.ptr());
-            NativeError::take(error).map_err(|error| error.about(format!("closing {}", self.place)))
-        });
-        if let Err(error) = unassigned {
-            tracing::warn!("{error}");
+        if self.assigned {
+            let mut list = Partitions::new();
+            let listed = list.add(&self.place.topic, self.place.partition, 0, None);
+            // SAFETY: client and list are alive.
+            let unassigned = listed.and_then(|()| unsafe {
+                let rk = self.fetcher.client.ptr();
+                NativeError::take(sys::rd_kafka_incremental_unassign(rk, list.ptr()))
+                    .map_err(|error| error.about(format!("closing {}", self.place)))
+            });
+            if let Err(error) = unassigned {
+                tracing::warn!("{error}");
+            }
         }
+        let mut open = self.fetcher.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.remove(&self.place);
     }
 }
 
@@ -200,5 +205,18 @@ unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, waker: *mut c_void) {
     // SAFETY: points to the cell of a reader that disables this callback before it lets go of the cell.
     let waker = unsafe { &*waker.cast::<WakerCell>() };
     // A waker of the application's may panic; that must not unwind into C.
-    let _ = catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
+/// The client's error callback. All else is reported by events; this one only runs inside a batch read, for errors that
+/// came through the partition's queue but are no messages.
+pub(super) unsafe extern "C" fn while_reading(
+    _: *mut sys::rd_kafka_t,
+    code: c_int,
+    reason: *const c_char,
+    _: *mut c_void,
+) {
+    // SAFETY: a C string that is alive for this call.
+    let reason = unsafe { text(reason) };
+    let _ = catch_unwind(AssertUnwindSafe(|| FAILED.set(Some((Code(code), reason)))));
 }
