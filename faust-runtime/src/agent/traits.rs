@@ -2,7 +2,7 @@
 
 use super::start::Lane;
 use crate::worker::Worker;
-use crate::define::{Place, Record, TableDef, TopicDef};
+use crate::define::{Place, Record, RecordOps, TableDef, TopicDef, TopicUse};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -56,6 +56,8 @@ pub struct AgentDef {
     pub options: AgentOptions,
     /// The topic that it reads.
     pub input: TopicDef,
+    /// The codec of that topic.
+    pub(crate) record: RecordOps,
     /// What its parameters name, a slice a parameter.
     pub uses: &'static [&'static [Use]],
     /// Binds the parameters and makes the loop over one partition.
@@ -71,6 +73,7 @@ impl AgentDef {
         Self {
             options: A::OPTIONS,
             input: <A::Input as AgentInput>::Record::TOPIC,
+            record: RecordOps::of::<<A::Input as AgentInput>::Record>(),
             uses: A::Params::USES,
             start: super::start::start::<A>,
         }
@@ -124,7 +127,7 @@ pub enum Use {
     /// Rows that are read.
     View(TableUse),
     /// A topic that is sent to.
-    Sink(TopicDef),
+    Sink(TopicUse),
     /// An agent that is asked: its name, place and topic.
     Ask(AgentName),
 }

@@ -131,8 +131,8 @@ impl Topology {
                 Use::Table(table) | Use::View(table) => {
                     self.table(table.table, table.ops, settings, errors);
                 }
-                Use::Sink(topic) => {
-                    self.topic(*topic, settings, errors);
+                Use::Sink(sink) => {
+                    self.topic(sink.topic, settings, errors);
                 }
                 Use::Ask(asked) => {
                     self.topic(asked.input, settings, errors);

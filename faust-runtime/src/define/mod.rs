@@ -2,6 +2,7 @@
 
 mod field;
 mod nothing;
+mod ops;
 mod place;
 mod record;
 mod row;
@@ -11,6 +12,8 @@ mod window;
 
 pub use field::{FieldOf, KeyCodec, KeyOf, NoKeyCodec, NoValueCodec, ValueCodec};
 pub use nothing::Nothing;
+pub use ops::TopicUse;
+pub(crate) use ops::{Admitted, RecordOps};
 pub use place::Place;
 pub use record::{NoKey, Record, SameKey};
 pub use row::{AnyKey, Row, Unwindowed, Windowed};
