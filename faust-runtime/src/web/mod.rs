@@ -1,5 +1,6 @@
 //! Pages, tables, health and metrics over HTTP.
 
+mod list;
 mod listen;
 mod page;
 mod remote;
@@ -13,4 +14,4 @@ pub use page::{Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, f
 pub(crate) use page::problem;
 pub(crate) use remote::{fetch_row, fetch_rows};
 pub(crate) use router::{RouteError, serve};
-pub(crate) use row::{Printer, parse_time, windows};
+pub(crate) use row::{Printer, Wanted};

@@ -1,7 +1,6 @@
 //! Rows of other workers, asked for over HTTP.
 
 use crate::error::{NotFound, Unavailable};
-use crate::time::Timestamp;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -20,12 +19,12 @@ static CLIENT: LazyLock<Client> = LazyLock::new(Client::new);
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A row of another worker, by its key without its window: its value as it is stored.
+/// A row of another worker, by its key and the start of its window: its value as it is stored.
 pub(crate) async fn fetch_row(
     endpoint: &str,
     table: &str,
     key: &[u8],
-    window: Option<Timestamp>,
+    window: Option<i64>,
 ) -> crate::Result<Option<Vec<u8>>> {
     let key = std::str::from_utf8(key)?;
     let ask = Ask { endpoint, table, key, window };
@@ -47,7 +46,8 @@ pub(super) struct Ask<'a> {
     pub(super) endpoint: &'a str,
     pub(super) table: &'a str,
     pub(super) key: &'a str,
-    pub(super) window: Option<Timestamp>,
+    /// The start of one window, in milliseconds.
+    pub(super) window: Option<i64>,
 }
 
 impl Ask<'_> {
@@ -56,7 +56,7 @@ impl Ask<'_> {
         // In the query and not in the path, where `..` would mean something.
         url.query_pairs_mut().append_pair("key", self.key);
         if let Some(window) = self.window {
-            url.query_pairs_mut().append_pair("window", &window.as_millis().to_string());
+            url.query_pairs_mut().append_pair("window", &window.to_string());
         }
         let request = CLIENT.get(url).timeout(PATIENCE).header(FORWARDED, "1");
         Ok(request.header(header::ACCEPT, accept))

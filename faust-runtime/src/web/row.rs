@@ -1,7 +1,7 @@
 //! Rows as JSON text, from their bytes: values are JSON already, keys are JSON or plain text.
 
 use crate::app::topology::Table;
-use crate::define::{Window, WindowDef};
+use crate::define::{Scope, Window, WindowDef};
 use crate::table::store::{Store, StoreError};
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ pub(crate) struct Printer {
 impl Printer {
     pub(crate) fn new(table: &Table) -> Self {
         // A lone brace is not JSON: only a key that is plain text can be read from it.
-        let text_keys = (table.ops.partition_key)(b"{").is_ok();
+        let text_keys = (table.ops.admit_key)(b"{").is_ok();
         Self { window: table.def.window, text_keys }
     }
 
@@ -53,8 +53,60 @@ impl Printer {
     }
 }
 
+/// A row, or several, that a table is asked for.
+pub(crate) struct Wanted {
+    pub(crate) scope: Scope,
+    /// The key as the store has it.
+    pub(crate) stored: Vec<u8>,
+    pub(crate) partition_key: Vec<u8>,
+    /// The start of the window that is asked for.
+    pub(crate) window: Option<i64>,
+    /// Whether several rows may be the answer: all windows of a key, or a key of several partitions.
+    pub(crate) many: bool,
+    key: Vec<u8>,
+    all_windows: bool,
+}
+
+impl Wanted {
+    /// Reads key and window as people write them. Without a window all of them are wanted.
+    pub(crate) fn new(table: &Table, key: &str, window: Option<&str>) -> Result<Self, String> {
+        let name = table.def.name;
+        let (key, partition_key) = (table.ops.admit_key)(key.as_bytes())
+            .map_err(|error| format!("`{key}` is not a key of table `{name}`: {error}"))?;
+        let window = match (table.def.window, window) {
+            (None, Some(_)) => return Err(format!("table `{name}` has no windows")),
+            (Some(def), Some(text)) => {
+                let time = parse_time(text).ok_or_else(|| {
+                    format!("window `{text}` is neither RFC 3339 nor milliseconds since 1970")
+                })?;
+                Some(def.window(time).start)
+            }
+            (_, None) => None,
+        };
+        let all_windows = table.def.window.is_some() && window.is_none();
+        Ok(Self {
+            scope: table.def.scope,
+            stored: stored_key(if all_windows { Some(Timestamp::default()) } else { window }, &key),
+            partition_key,
+            window: window.map(Timestamp::as_millis),
+            many: all_windows || table.def.scope == Scope::Partition,
+            key,
+            all_windows,
+        })
+    }
+
+    /// What one partition has of it.
+    pub(crate) fn in_store(&self, store: &dyn Store) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
+        if self.all_windows {
+            return windows(store, &self.key);
+        }
+        let row = store.get(&self.stored)?;
+        Ok(row.map(|value| (self.stored.clone(), value)).into_iter().collect())
+    }
+}
+
 /// The stored key of a row.
-pub(crate) fn stored_key(window: Option<Timestamp>, key: &[u8]) -> Vec<u8> {
+fn stored_key(window: Option<Timestamp>, key: &[u8]) -> Vec<u8> {
     match window {
         Some(start) => [start.as_millis().to_be_bytes().as_slice(), key].concat(),
         None => key.to_vec(),
@@ -62,7 +114,7 @@ pub(crate) fn stored_key(window: Option<Timestamp>, key: &[u8]) -> Vec<u8> {
 }
 
 /// All windows of a key in one store. Rows are in the order of their windows, so it goes from window to window.
-pub(crate) fn windows(store: &dyn Store, key: &[u8]) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
+fn windows(store: &dyn Store, key: &[u8]) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
     let mut found = Vec::new();
     let mut from = 0u64;
     loop {
@@ -82,7 +134,7 @@ pub(crate) fn windows(store: &dyn Store, key: &[u8]) -> Result<Vec<(Vec<u8>, Byt
 }
 
 /// RFC 3339, or milliseconds since 1970.
-pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
+fn parse_time(text: &str) -> Option<Timestamp> {
     if let Ok(millis) = text.parse() {
         return Some(Timestamp::from_millis(millis));
     }
