@@ -66,11 +66,13 @@ impl TransactionalProducer {
     }
 
     /// Takes over the transactional id: whoever used it before is fenced, and its open transaction is aborted.
+    ///
+    /// Retriable when the time was too short.
     pub fn init(&self, timeout: Duration) -> Result<(), TxnError> {
         // SAFETY: the client is alive.
         let error =
             unsafe { sys::rd_kafka_init_transactions(self.0.client.ptr(), millis(timeout)) };
-        outcome("init", error)
+        outcome(INIT, error)
     }
 
     /// Begins a transaction.
@@ -129,6 +131,9 @@ impl TransactionalProducer {
     }
 }
 
+/// Before a transaction there is nothing whose outcome could be unknown.
+const INIT: &str = "init";
+
 fn outcome(call: &'static str, error: *mut sys::rd_kafka_error_t) -> Result<(), TxnError> {
     // SAFETY: what a call returned, taken once.
     unsafe { NativeError::take(error) }.map_err(|error| {
@@ -136,7 +141,7 @@ fn outcome(call: &'static str, error: *mut sys::rd_kafka_error_t) -> Result<(), 
             TxnErrorKind::Fatal
         } else if error.abortable {
             TxnErrorKind::Abortable
-        } else if error.code == Code::TIMED_OUT {
+        } else if error.code == Code::TIMED_OUT && call != INIT {
             TxnErrorKind::TimedOut
         } else if error.retriable {
             TxnErrorKind::Retriable

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses another part")]
 
+pub mod group;
+
 use std::{
     future::{Future, poll_fn},
     pin::pin,

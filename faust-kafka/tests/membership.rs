@@ -1,0 +1,253 @@
+//! What membership of a group promises.
+
+mod support;
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use faust_kafka::{
+    Assignor, Config, Error, Member, MemberEvent, Producer, Reader, Record, Strategy,
+    TopicPartition, TransactionalProducer, TxnErrorKind,
+};
+use support::{
+    SOON, admin, config, eventually,
+    group::{Even, Joined},
+    next, topic, unique,
+};
+
+fn join(group: &str, instance: Option<&str>, topic: &str, assignor: &Arc<Even>) -> Joined {
+    let assignor: Arc<dyn Assignor> = assignor.clone();
+    Joined::new(&config(), group, instance, topic, Strategy::Assignor(assignor))
+}
+
+/// What matters most: a task that takes its time to hand over must not stop the partitions that stay.
+#[test]
+fn a_revocation_answered_after_four_seconds_stops_no_other_partition() {
+    let (topic, group) = (topic(4), unique("group"));
+    let first = join(&group, None, &topic, &Even::saying("first"));
+    eventually("the first member has all", || first.count() == 4);
+
+    // A reader of the same group delivers all the time.
+    let producer = Producer::new(&config().set("linger.ms", "0")).unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    let reader = Reader::data(&config(), &group).unwrap();
+    let mut staying = reader.partition(&topic, 0, 0).unwrap();
+    let writer = thread::spawn(move || {
+        for _ in 0..650 {
+            producer
+                .send(&handle, &Record { value: Some(b"v"), ..Record::default() }, None)
+                .unwrap();
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+
+    first.hold.store(true, Ordering::SeqCst);
+    let second = join(&group, None, &topic, &Even::saying("second"));
+    let (mut held, mut released) = (None, None);
+    let (mut last, mut gap, mut expected) = (Instant::now(), Duration::ZERO, 0);
+    while expected < 650 {
+        let batch = next(&mut staying, SOON).expect("records").unwrap();
+        for message in batch.iter() {
+            assert_eq!(message.offset(), expected, "nothing is lost or repeated");
+            expected += 1;
+        }
+        if !batch.is_empty() {
+            gap = gap.max(last.elapsed());
+            last = Instant::now();
+        }
+        if held.is_none() && first.revoked() {
+            held = Some(Instant::now());
+        }
+        if released.is_none() && held.is_some_and(|held| held.elapsed() > Duration::from_secs(4)) {
+            assert_eq!(second.count(), 0, "the second waits for the first");
+            first.hold.store(false, Ordering::SeqCst);
+            released = Some(Instant::now());
+        }
+    }
+    assert!(gap < Duration::from_secs(1), "a gap of {gap:?}");
+    assert!(released.is_some(), "the answer was held back while records came");
+    eventually("both have their share", || first.count() == 2 && second.count() == 2);
+    writer.join().unwrap();
+}
+
+#[test]
+fn user_data_reaches_the_leader_and_its_plan_reaches_every_member() {
+    let (topic, group) = (topic(4), unique("group"));
+    let (a, b) = (Even::saying("alpha"), Even::saying("beta"));
+    let first = join(&group, Some("a"), &topic, &a);
+    eventually("alone", || first.count() == 4 && a.told_data() == "alpha");
+    let second = join(&group, Some("b"), &topic, &b);
+    eventually("shared", || first.count() == 2 && second.count() == 2);
+    assert_eq!((a.told_data(), b.told_data()), ("alpha,beta".to_owned(), "alpha,beta".to_owned()));
+    // The leader saw who owned what, since when, and under which name.
+    let saw = a.saw.lock().unwrap().last().unwrap().clone();
+    let seen =
+        |name: &str| saw.iter().find(|m| m.instance.as_deref() == Some(name)).unwrap().clone();
+    assert_eq!((seen("a").owned.len(), seen("a").user_data), (2, b"alpha".to_vec()));
+    assert_eq!(seen("a").topics, std::slice::from_ref(&topic));
+    assert!(seen("a").generation > seen("b").generation || seen("b").owned.is_empty());
+    assert_eq!(first.member.group_metadata().unwrap().instance(), Some("a"));
+    assert!(first.member.group_metadata().unwrap().member().starts_with("a-"));
+}
+
+#[test]
+fn a_rejoin_exchanges_user_data_anew_as_often_as_it_is_asked_for() {
+    let (topic, group) = (topic(2), unique("group"));
+    let (a, b) = (Even::saying("a0"), Even::saying("b0"));
+    let first = join(&group, Some("a"), &topic, &a);
+    eventually("alone", || first.count() == 2);
+    let second = join(&group, Some("b"), &topic, &b);
+    eventually("shared", || first.count() == 1 && second.count() == 1);
+    for round in 1..4 {
+        // Of the leader and of the other one.
+        let (says, member) = if round % 2 == 0 { (&a, &first) } else { (&b, &second) };
+        let new = format!("{}{round}", if round % 2 == 0 { "a" } else { "b" });
+        *says.says.lock().unwrap() = new.clone().into();
+        let generation = a.generation();
+        member.member.rejoin().unwrap();
+        eventually("both were told", || {
+            a.told_data().contains(&new)
+                && b.told_data().contains(&new)
+                && a.generation() > generation
+        });
+    }
+    // Nothing moved.
+    assert_eq!((first.count(), second.count()), (1, 1));
+    assert_eq!(first.owned.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_killed_static_member_that_comes_back_has_its_partitions_at_once() {
+    let (topic, group) = (topic(4), unique("group"));
+    let (a, b) = (Even::saying("a"), Even::saying("b"));
+    let first = join(&group, Some("a"), &topic, &a);
+    let second = join(&group, Some("b"), &topic, &b);
+    eventually("shared", || first.count() == 2 && second.count() == 2);
+    let had = second.owned.lock().unwrap().clone();
+    let generation = a.generation();
+    second.kill();
+    let back = Instant::now();
+    let again = Even::saying("b again");
+    let second = join(&group, Some("b"), &topic, &again);
+    eventually("back", || second.count() == 2);
+    // Long before its session would have timed out, and nobody else noticed.
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
+    let sorted = |mut partitions: Vec<TopicPartition>| {
+        partitions.sort();
+        partitions
+    };
+    assert_eq!(sorted(second.owned.lock().unwrap().clone()), sorted(had));
+    assert_eq!((a.generation(), again.generation()), (generation, generation));
+    assert!(!again.told_data().contains("again"), "the plan is the old one until somebody rejoins");
+    second.member.rejoin().unwrap();
+    eventually("the new data", || a.told_data() == "a,b again" && again.told_data() == "a,b again");
+}
+
+#[test]
+fn who_leaves_hands_over_at_once_static_or_not() {
+    for instance in [None, Some("leaver")] {
+        let (topic, group) = (topic(4), unique("group"));
+        let leaver = join(&group, instance, &topic, &Even::saying("leaver"));
+        let stayer = join(&group, None, &topic, &Even::saying("stayer"));
+        eventually("shared", || leaver.count() == 2 && stayer.count() == 2);
+        let left = Instant::now();
+        let member = leaver.leave();
+        eventually("the other has all", || stayer.count() == 4);
+        assert!(left.elapsed() < Duration::from_secs(4), "{:?}", left.elapsed());
+        assert!(matches!(member.group_metadata(), Err(Error::NotJoined { .. })));
+        assert!(member.poll(Duration::ZERO).is_none());
+    }
+}
+
+#[test]
+fn a_place_in_the_group_vouches_for_commits_until_it_is_lost() {
+    let (topic, group) = (topic(1), unique("group"));
+    let joined = join(&group, None, &topic, &Even::saying("member"));
+    eventually("joined", || joined.count() == 1);
+    let place = TopicPartition::new(&topic, 0);
+    let producer = TransactionalProducer::new(&config(), &unique("txn")).unwrap();
+    producer.init(SOON).unwrap();
+    let commit = |offset, metadata: &str, group: &faust_kafka::GroupMetadata| {
+        producer.begin().unwrap();
+        producer.send_offsets(&[(place.clone(), offset, metadata)], group, SOON)
+    };
+
+    commit(1, "one", &joined.member.group_metadata().unwrap()).unwrap();
+    // Until the transaction ends, nobody may start from its offsets, nor from those before.
+    let places = std::slice::from_ref(&place);
+    let unstable = admin().committed(&group, places, true, SOON).unwrap_err();
+    assert!(matches!(unstable, Error::UnstableOffsets { .. }), "{unstable}");
+    assert_eq!(admin().committed(&group, places, false, SOON).unwrap(), [None]);
+    producer.commit(SOON).unwrap();
+    let found = admin().committed(&group, places, true, SOON).unwrap().remove(0).unwrap();
+    assert_eq!((found.offset, found.metadata.as_str()), (1, "one"));
+
+    let place_then = joined.member.group_metadata().unwrap();
+    let member = joined.leave();
+    let refused = commit(2, "two", &place_then).unwrap_err();
+    assert_eq!(refused.kind, TxnErrorKind::Abortable, "{refused}");
+    producer.abort(SOON).unwrap();
+    // What librdkafka would return now is a blank cheque: brokers check nothing of it.
+    assert!(matches!(member.group_metadata(), Err(Error::NotJoined { .. })));
+}
+
+#[test]
+fn an_assignor_that_panics_is_reported_and_asked_again() {
+    let (topic, group) = (topic(2), unique("group"));
+    let assignor = Even::saying("clumsy");
+    assignor.panics.store(true, Ordering::SeqCst);
+    let joined = join(&group, None, &topic, &assignor);
+    eventually("joined after all", || joined.count() == 2);
+    let events = joined.events.lock().unwrap();
+    let reported = events.iter().find_map(|event| match event {
+        MemberEvent::Error(Error::Assignor { reason }) => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(reported.unwrap().contains("as it was told to"));
+}
+
+#[test]
+fn range_revokes_everything_first() {
+    let (topic, group) = (topic(4), unique("group"));
+    let join = |instance| Joined::new(&config(), &group, Some(instance), &topic, Strategy::Range);
+    let first = join("a");
+    eventually("alone", || first.count() == 4);
+    let second = join("b");
+    eventually("shared", || first.count() == 2 && second.count() == 2);
+    let events = first.events.lock().unwrap().clone();
+    assert!(events.iter().any(|event| {
+        matches!(event, MemberEvent::Revoked { partitions, lost: false } if partitions.len() == 4)
+    }));
+    second.member.rejoin().unwrap();
+    eventually("shared again", || second.revoked() && first.count() == 2 && second.count() == 2);
+    second.leave();
+    eventually("alone again", || first.count() == 4);
+}
+
+#[test]
+fn a_pattern_finds_its_topics() {
+    let (topic, group) = (topic(2), unique("group"));
+    let joined = join(&group, None, &format!("^{topic}$"), &Even::saying("member"));
+    eventually("found", || joined.count() == 2);
+}
+
+#[test]
+fn a_member_without_a_broker_says_so_and_can_be_left() {
+    let nowhere = Config::new("127.0.0.1:1").on_event(|_| ());
+    let assignor: Arc<dyn Assignor> = Even::saying("lonely");
+    let member =
+        Member::new(&nowhere, "group", None, &["topic"], Strategy::Assignor(assignor)).unwrap();
+    eventually("said", || {
+        let event = member.poll(Duration::from_millis(100));
+        matches!(event, Some(MemberEvent::Error(Error::Unreachable { .. })))
+    });
+    assert!(matches!(member.group_metadata(), Err(Error::NotJoined { .. })));
+    member.answer().unwrap();
+    let start = Instant::now();
+    let _ = member.leave(Duration::from_secs(2));
+    drop(member);
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}

@@ -1,0 +1,154 @@
+//! What the plain producer promises.
+
+mod support;
+
+use std::{thread, time::Duration};
+
+use faust_kafka::{Code, Deliveries, Error, Producer, Reader, Record, SendError, SlotOffset};
+use support::{SOON, config, end, read_to_end, topic, unique, wait};
+
+fn value(partition: i32, value: &str) -> Record<'_> {
+    Record { partition, value: Some(value.as_bytes()), ..Record::default() }
+}
+
+#[test]
+fn deliveries_know_the_highest_offset_of_each_slot() {
+    let topic = topic(2);
+    let producer = Producer::new(&config()).unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    let deliveries = Deliveries::new(3);
+    for n in 0..30 {
+        let partition = i32::from(n % 3 == 0);
+        producer
+            .send(&handle, &value(partition, "v"), Some((&deliveries, partition as u32)))
+            .unwrap();
+    }
+    wait(deliveries.settled(), SOON).expect("settled").unwrap();
+    assert_eq!((deliveries.sent(), deliveries.delivered(), deliveries.failed()), (30, 30, 0));
+    assert_eq!(deliveries.offset(0), SlotOffset::Known(19));
+    assert_eq!(deliveries.offset(1), SlotOffset::Known(9));
+    assert_eq!(deliveries.offset(2), SlotOffset::None);
+    assert_eq!(deliveries.offset(3), SlotOffset::None);
+}
+
+#[test]
+fn the_same_topic_has_one_handle_and_it_is_no_other_producers() {
+    let topic = topic(1);
+    let producer = Producer::new(&config()).unwrap();
+    let other = Producer::new(&config()).unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    assert_eq!(producer.topic(&topic).unwrap().name(), handle.name());
+    let refused = other.send(&handle, &value(0, "v"), None).unwrap_err();
+    assert_eq!(refused, SendError::ForeignTopic { topic });
+}
+
+#[test]
+fn a_full_queue_is_reported_and_the_record_can_be_sent_again() {
+    let topic = topic(1);
+    let producer =
+        Producer::new(&config().set("queue.buffering.max.messages", "10").set("linger.ms", "200"))
+            .unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    let deliveries = Deliveries::new(1);
+    for _ in 0..10 {
+        producer.send(&handle, &value(0, "v"), Some((&deliveries, 0))).unwrap();
+    }
+    let refused = producer.send(&handle, &value(0, "v"), Some((&deliveries, 0)));
+    assert_eq!(refused, Err(SendError::QueueFull));
+    assert_eq!(deliveries.sent(), 10, "what is refused is not counted");
+    deliveries.wait(SOON).unwrap();
+    producer.send(&handle, &value(0, "v"), Some((&deliveries, 0))).unwrap();
+    producer.flush(SOON).unwrap();
+    assert_eq!(end(&topic, 0), 11);
+}
+
+#[test]
+fn a_record_that_is_too_large_is_refused() {
+    let topic = topic(1);
+    let producer =
+        Producer::new(&config().set("message.max.bytes", "2000").set("batch.size", "1000"))
+            .unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    let large = "x".repeat(3_000);
+    assert_eq!(producer.send(&handle, &value(0, &large), None), Err(SendError::TooLarge));
+}
+
+#[test]
+fn a_partition_that_is_not_there_is_refused_or_fails() {
+    let topic = topic(1);
+    let producer = Producer::new(&config()).unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    // Before the producer knows the topic, the record is taken and its delivery fails; after that, it is refused.
+    let deliveries = Deliveries::new(1);
+    producer.send(&handle, &value(7, "v"), Some((&deliveries, 0))).unwrap();
+    let error = deliveries.wait(SOON).unwrap_err();
+    assert!(
+        matches!(&error, Error::Delivery { topic: t, partition: 7, .. } if *t == topic),
+        "{error}"
+    );
+    assert_eq!((deliveries.failed(), deliveries.offset(0)), (1, SlotOffset::None));
+    let refused = producer.send(&handle, &value(7, "v"), Some((&deliveries, 0)));
+    assert_eq!(refused, Err(SendError::UnknownPartition { topic, partition: 7 }));
+    assert_eq!((deliveries.sent(), deliveries.pending()), (1, 0));
+}
+
+#[test]
+fn a_slot_that_is_not_there_is_refused() {
+    let producer = Producer::new(&config()).unwrap();
+    let handle = producer.topic("any").unwrap();
+    let refused = producer.send(&handle, &value(0, "v"), Some((&Deliveries::new(2), 2)));
+    assert_eq!(refused, Err(SendError::UnknownSlot { slot: 2, slots: 2 }));
+}
+
+#[test]
+fn a_producer_that_is_dropped_gives_up_what_is_under_way() {
+    let topic = topic(1);
+    let producer = Producer::new(&config().set("linger.ms", "60000")).unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    let deliveries = Deliveries::new(1);
+    for _ in 0..100 {
+        producer.send(&handle, &value(0, "v"), Some((&deliveries, 0))).unwrap();
+    }
+    assert!(matches!(deliveries.wait(Duration::from_millis(50)), Err(Error::TimedOut { .. })));
+    drop((producer, handle));
+    assert!(matches!(deliveries.wait(SOON), Err(Error::Delivery { .. })));
+    assert_eq!((deliveries.pending(), deliveries.failed()), (0, 100));
+}
+
+#[test]
+fn records_of_many_threads_are_all_counted() {
+    let topic = topic(4);
+    let producer = Producer::new(&config()).unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    let deliveries = Deliveries::new(4);
+    thread::scope(|scope| {
+        for partition in 0..4 {
+            let (producer, handle, deliveries) = (&producer, &handle, &deliveries);
+            scope.spawn(move || {
+                for n in 0..5_000 {
+                    let record = value(partition, if n % 2 == 0 { "even" } else { "odd" });
+                    producer.send(handle, &record, Some((deliveries, partition as u32))).unwrap();
+                }
+            });
+        }
+    });
+    deliveries.wait(SOON).unwrap();
+    assert_eq!(deliveries.delivered(), 20_000);
+    for slot in 0..4 {
+        assert_eq!(deliveries.offset(slot), SlotOffset::Known(4_999));
+    }
+    let reader = Reader::data(&config(), &unique("group")).unwrap();
+    let mut partition = reader.partition(&topic, 3, 0).unwrap();
+    assert_eq!(read_to_end(&mut partition).len(), 5_000);
+}
+
+#[test]
+fn without_a_broker_a_delivery_fails_when_its_time_is_up() {
+    let nowhere = faust_kafka::Config::new("127.0.0.1:1").set("message.timeout.ms", "300");
+    let producer = Producer::new(&nowhere.on_event(|_| ())).unwrap();
+    let handle = producer.topic("any").unwrap();
+    let deliveries = Deliveries::new(1);
+    producer.send(&handle, &value(0, "v"), Some((&deliveries, 0))).unwrap();
+    let error = deliveries.wait(SOON).unwrap_err();
+    assert!(matches!(error, Error::Delivery { code: Code(-192), .. }), "{error}");
+}
