@@ -1,0 +1,147 @@
+//! `#[agent]`: an async function over the records of a topic.
+
+use crate::errors::Errors;
+use crate::handles::Handles;
+use crate::krate::{Krate, hygienic};
+use crate::options::Options;
+use crate::said::Said;
+use crate::signature::{Function, anchor, last_name};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Index, LitStr, Type};
+
+pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let agent = lower(attr, &item, &mut errors);
+    let generated = agent.as_ref().map(generate);
+    quote!(#item #errors #generated)
+}
+
+struct Agent {
+    krate: Krate,
+    function: Function,
+    /// The type beside the function.
+    twin: Ident,
+    name: String,
+    said: Said,
+    /// `Event<T>` or `Stream<T>`, if it can be told.
+    input: Option<Type>,
+    handles: Vec<Type>,
+}
+
+fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<Agent> {
+    let mut options = Options::parse("agent", attr, errors);
+    let name = options.value("name", errors).and_then(|name| text(name, errors));
+    let concurrency = options.number("concurrency", 1..=u32::from(u16::MAX), errors);
+    let twin = options.ident("type", "a name for the agent's type", errors);
+    let krate = options.krate(errors);
+    options.later(&["sink"], errors);
+    options.finish(errors);
+
+    let mut function = Function::read("agent", item, errors)?;
+    let (input, handles) = inputs(&mut function, errors);
+    let twin = twin.unwrap_or_else(|| function.ident().clone());
+    let name = name.unwrap_or_else(|| function.name());
+    let said = Said::default().plain("concurrency", concurrency.map(Literal::u32_unsuffixed));
+    Some(Agent { krate, function, twin, name, said, input, handles })
+}
+
+fn text(tokens: TokenStream, errors: &mut Errors) -> Option<String> {
+    let text = syn::parse2::<LitStr>(tokens.clone()).ok();
+    if text.is_none() {
+        errors.at(tokens, "expected a name in quotes");
+    }
+    text.map(|text| text.value())
+}
+
+/// The input in front and the handles behind it. Where the input is missing or late, the function cannot be called.
+fn inputs(function: &mut Function, errors: &mut Errors) -> (Option<Type>, Vec<Type>) {
+    let input = function.first_type().cloned();
+    let handles = function.parameters().iter().skip(1).map(|parameter| parameter.ty.clone());
+    let handles: Vec<_> = handles.collect();
+    match &input {
+        None if function.is_callable() => {
+            function.give_up();
+            let name = function.ident();
+            errors.at(
+                &function.signature,
+                format!(
+                    "an agent has an input:\n  \
+                     async fn {name}(event: Event<Record>, ..) -> Result<Reply>    called for each event\n  \
+                     async fn {name}(stream: Stream<Record>, ..) -> Result<()>     called once, with a loop of its own"
+                ),
+            );
+        }
+        Some(first) if !is_input(first) => {
+            if let Some(late) = handles.iter().find(|ty| is_input(ty)) {
+                function.give_up();
+                errors.at(late, "the input of an agent is its first parameter");
+                return (Some(late.clone()), Vec::new());
+            }
+        }
+        _ => {}
+    }
+    (input, handles)
+}
+
+fn is_input(ty: &Type) -> bool {
+    last_name(ty).is_some_and(|name| name == "Event" || name == "Stream")
+}
+
+fn generate(agent: &Agent) -> TokenStream {
+    let Agent { krate, function, twin, name, said, input, handles } = agent;
+    let twin_struct = function.twin(twin);
+    let types = Handles::of_agent(krate, twin, handles.iter().collect());
+    let (impls, tuple, params) = (types.impls(), types.tuple(), types.params());
+    let checks = handles.iter().enumerate().map(|(n, ty)| checks(krate, twin, n, ty));
+    let input_type = match input {
+        Some(input) => input.to_token_stream(),
+        None => quote!(#krate::Event<#krate::Nothing>),
+    };
+    let root = krate.root();
+    let output = function.output().unwrap_or_else(|| quote!(#root::Result<()>));
+    let options = said.over(krate, "AgentOptions", name);
+    let mut arguments = vec![quote_spanned!(hygienic()=> input)];
+    arguments.extend(types.arguments(&params));
+    let call = function.call(&arguments);
+    quote_spanned! {hygienic()=>
+        #twin_struct
+        #[allow(unused_imports)]
+        const _: () = {
+            use #krate::OwnsNone as _;
+            #impls
+            #(#checks)*
+            impl #krate::Agent for #twin {
+                type Input = #input_type;
+                type Params = #tuple;
+                type Output = #output;
+                const OPTIONS: #krate::AgentOptions = #options;
+                #[allow(unused_variables)]
+                fn call(
+                    input: Self::Input,
+                    #params: &mut Self::Params,
+                ) -> impl ::core::future::Future<Output = Self::Output> + use<> {
+                    #call
+                }
+            }
+        };
+    }
+}
+
+/// What is checked of a handle beyond its type, reported at that type.
+fn checks(krate: &Krate, twin: &Ident, n: usize, ty: &Type) -> TokenStream {
+    let n = Index::from(n);
+    let span = anchor(ty).resolved_at(hygienic());
+    let agree = quote_spanned!(span=> Keys::<#twin, #n>::agree);
+    let copartitioned = quote_spanned!(span=> require_copartitioned::<#twin, #n>());
+    quote! {
+        const _: fn() = {
+            use #krate::Keys;
+            #agree
+        };
+        const _: () = {
+            use #krate::require_copartitioned;
+            #copartitioned
+        };
+    }
+}

@@ -1,0 +1,329 @@
+//! The one grammar of all attributes: `"name", flag, key = value, list(a, b)`.
+//!
+//! Options are taken out one by one; what was never asked for when [`Options::finish`] is called is unknown.
+
+use crate::closest::did_you_mean;
+use crate::errors::Errors;
+use crate::krate::Krate;
+use crate::literal;
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+use syn::{LitStr, Path};
+
+pub(crate) struct Options {
+    /// The macro's name, for messages.
+    noun: &'static str,
+    name: Option<LitStr>,
+    options: Vec<Given>,
+    /// What was asked for, in this order.
+    known: Vec<&'static str>,
+}
+
+/// An option as given.
+struct Given {
+    key: Ident,
+    value: Value,
+}
+
+enum Value {
+    Flag,
+    Equals(TokenStream),
+    List(Group),
+}
+
+impl Options {
+    pub(crate) fn parse(noun: &'static str, attr: TokenStream, errors: &mut Errors) -> Self {
+        let mut this = Self { noun, name: None, options: Vec::new(), known: Vec::new() };
+        for piece in pieces(attr, errors) {
+            this.read(piece, errors);
+        }
+        this
+    }
+
+    fn read(&mut self, piece: TokenStream, errors: &mut Errors) {
+        if let Ok(name) = syn::parse2::<LitStr>(piece.clone()) {
+            if self.name.is_some() || !self.options.is_empty() {
+                errors.at(name, "the name comes first, and once");
+            } else {
+                self.name = Some(name);
+            }
+            return;
+        }
+        let Some(given) = Given::read(piece.clone()) else {
+            errors.at(piece, "expected an option: `flag`, `key = value` or `list(a, b)`");
+            return;
+        };
+        if given.is_empty() {
+            errors.at(
+                piece,
+                format!("`{}` says nothing: give it a value or leave it out", given.key),
+            );
+        } else if self.options.iter().any(|other| other.key == given.key) {
+            errors.at(&given.key, format!("`{}` is given twice", given.key));
+        } else {
+            self.options.push(given);
+        }
+    }
+
+    /// The string in front; an error that shows how to write it where it is missing.
+    pub(crate) fn name(&mut self, usage: &str, errors: &mut Errors) -> Option<LitStr> {
+        if self.name.is_none() {
+            errors.push(Span::call_site(), format!("the name is missing: write `{usage}`"));
+        }
+        self.name.take()
+    }
+
+    /// Whether an option is given and not yet taken.
+    pub(crate) fn is_said(&self, key: &str) -> bool {
+        self.options.iter().any(|given| given.key == key)
+    }
+
+    pub(crate) fn flag(&mut self, key: &'static str, errors: &mut Errors) -> Option<Ident> {
+        let Given { key, value } = self.take(key)?;
+        if !matches!(value, Value::Flag) {
+            errors.at(&key, format!("`{key}` stands alone, without a value"));
+        }
+        Some(key)
+    }
+
+    /// The tokens behind `key =`.
+    pub(crate) fn value(&mut self, key: &'static str, errors: &mut Errors) -> Option<TokenStream> {
+        let Given { key, value } = self.take(key)?;
+        match value {
+            Value::Equals(tokens) => Some(tokens),
+            Value::Flag | Value::List(_) => {
+                errors.at(&key, format!("`{key}` needs a value: `{key} = ..`"));
+                None
+            }
+        }
+    }
+
+    /// The pieces in `key(..)`.
+    pub(crate) fn list(&mut self, key: &'static str, errors: &mut Errors) -> Vec<TokenStream> {
+        let Some(Given { key, value }) = self.take(key) else { return Vec::new() };
+        match value {
+            Value::List(group) => pieces(group.stream(), errors),
+            Value::Flag | Value::Equals(_) => {
+                errors.at(&key, format!("`{key}` is a list: `{key}(..)`"));
+                Vec::new()
+            }
+        }
+    }
+
+    pub(crate) fn number(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u32>,
+        errors: &mut Errors,
+    ) -> Option<u32> {
+        let tokens = self.value(key, errors)?;
+        errors.keep(literal::number(tokens, range))
+    }
+
+    pub(crate) fn duration(&mut self, key: &'static str, errors: &mut Errors) -> Option<Duration> {
+        let tokens = self.value(key, errors)?;
+        errors.keep(literal::duration(tokens))
+    }
+
+    /// A single identifier behind `key =`.
+    pub(crate) fn ident(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        errors: &mut Errors,
+    ) -> Option<Ident> {
+        let tokens = self.value(key, errors)?;
+        let ident = syn::parse2(tokens.clone()).ok();
+        if ident.is_none() {
+            errors.at(tokens, format!("expected {expected}"));
+        }
+        ident
+    }
+
+    /// The pairs in `config("key" = "value")`.
+    pub(crate) fn config(&mut self, errors: &mut Errors) -> Vec<(LitStr, LitStr)> {
+        let pieces = self.list("config", errors);
+        pieces.into_iter().filter_map(|piece| pair(piece, errors)).collect()
+    }
+
+    /// `crate = path`.
+    pub(crate) fn krate(&mut self, errors: &mut Errors) -> Krate {
+        let path = self.value("crate", errors).and_then(|tokens| {
+            let path = syn::parse2::<Path>(tokens.clone()).ok();
+            if path.is_none() {
+                errors.at(tokens, "expected the path to the crate `faust`");
+            }
+            path
+        });
+        Krate::new(path)
+    }
+
+    /// What is planned, and refused until then.
+    pub(crate) fn later(&mut self, keys: &[&'static str], errors: &mut Errors) {
+        for key in keys {
+            if let Some(index) = self.options.iter().position(|given| given.key == key) {
+                let key = self.options.remove(index).key;
+                errors.at(&key, format!("`{key}` is not available in this version"));
+            }
+        }
+    }
+
+    /// Reports what nobody asked for.
+    pub(crate) fn finish(self, errors: &mut Errors) {
+        if let Some(name) = &self.name {
+            errors.at(name, format!("`#[{}]` takes no name", self.noun));
+        }
+        for Given { key, .. } in &self.options {
+            let meant = did_you_mean(&key.to_string(), &self.known);
+            errors.at(key, format!("unknown {} option `{key}`{meant}", self.noun));
+        }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Given> {
+        self.known.push(key);
+        let index = self.options.iter().position(|given| given.key == key)?;
+        Some(self.options.remove(index))
+    }
+}
+
+impl Given {
+    fn read(piece: TokenStream) -> Option<Self> {
+        let mut tokens = piece.into_iter();
+        let Some(TokenTree::Ident(key)) = tokens.next() else { return None };
+        let value = match tokens.next() {
+            None => Value::Flag,
+            Some(TokenTree::Punct(punct)) if punct.as_char() == '=' => {
+                Value::Equals(tokens.by_ref().collect())
+            }
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
+                Value::List(group)
+            }
+            Some(_) => return None,
+        };
+        tokens.next().is_none().then_some(Self { key, value })
+    }
+
+    fn is_empty(&self) -> bool {
+        match &self.value {
+            Value::Flag => false,
+            Value::Equals(tokens) => tokens.is_empty(),
+            Value::List(group) => group.stream().is_empty(),
+        }
+    }
+}
+
+/// `"key" = "value"`.
+fn pair(piece: TokenStream, errors: &mut Errors) -> Option<(LitStr, LitStr)> {
+    let read = |input: syn::parse::ParseStream<'_>| {
+        let key = input.parse()?;
+        input.parse::<syn::Token![=]>()?;
+        Ok((key, input.parse()?))
+    };
+    let pair = syn::parse::Parser::parse2(read, piece.clone()).ok();
+    if pair.is_none() {
+        errors.at(piece, "expected `\"key\" = \"value\"`");
+    }
+    pair
+}
+
+/// What stands between commas.
+pub(crate) fn pieces(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
+    let mut pieces = Vec::new();
+    let mut piece = TokenStream::new();
+    for token in tokens {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == ',' => {
+                if piece.is_empty() {
+                    errors.at(punct, "nothing stands before this comma");
+                } else {
+                    pieces.push(std::mem::take(&mut piece));
+                }
+            }
+            token => piece.extend([token]),
+        }
+    }
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::ToTokens;
+
+    fn options(text: &str) -> (Options, Errors) {
+        let mut errors = Errors::default();
+        let options = Options::parse("topic", text.parse().unwrap(), &mut errors);
+        (options, errors)
+    }
+
+    /// The messages, one a line.
+    fn messages(errors: Errors) -> String {
+        let text = errors.into_token_stream();
+        let file: syn::File = syn::parse2(text).unwrap();
+        let message = |item: &syn::Item| match item {
+            syn::Item::Macro(item) => {
+                syn::parse2::<LitStr>(item.mac.tokens.clone()).unwrap().value()
+            }
+            _ => unreachable!(),
+        };
+        file.items.iter().map(message).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn reads_every_form() {
+        let (mut options, mut errors) = options(
+            r#""words", compacted, partitions = 4, retention = 7d, config("a" = "b"), crate = ::x::y,"#,
+        );
+        assert_eq!(options.name("", &mut errors).unwrap().value(), "words");
+        assert!(options.flag("compacted", &mut errors).is_some());
+        assert!(options.flag("external", &mut errors).is_none());
+        assert_eq!(options.number("partitions", 1..=9, &mut errors), Some(4));
+        assert_eq!(options.duration("retention", &mut errors), Some(Duration::from_secs(604_800)));
+        assert_eq!(options.config(&mut errors).len(), 1);
+        assert_eq!(options.krate(&mut errors).text(), "::x::y::__private");
+        options.finish(&mut errors);
+        assert_eq!(messages(errors), "");
+    }
+
+    #[test]
+    fn reports_each_fault() {
+        let check = |text: &str, expected: &str| {
+            let (mut options, mut errors) = options(text);
+            options.name("#[topic(\"name\")]", &mut errors);
+            options.number("partitions", 1..=9, &mut errors);
+            options.flag("compacted", &mut errors);
+            options.config(&mut errors);
+            options.later(&["codec"], &mut errors);
+            options.finish(&mut errors);
+            assert_eq!(messages(errors), expected, "{text}");
+        };
+        check(
+            "\"a\", partition = 4",
+            "unknown topic option `partition`; did you mean `partitions`?",
+        );
+        check("\"a\", colour = 4", "unknown topic option `colour`");
+        check("\"a\", partitions = 4, partitions = 5", "`partitions` is given twice");
+        check("\"a\", partitions =", "`partitions` says nothing: give it a value or leave it out");
+        check("\"a\", config()", "`config` says nothing: give it a value or leave it out");
+        check("\"a\", partitions", "`partitions` needs a value: `partitions = ..`");
+        check("\"a\", compacted = true", "`compacted` stands alone, without a value");
+        check("\"a\", config = 4", "`config` is a list: `config(..)`");
+        check("\"a\", config(a = b)", "expected `\"key\" = \"value\"`");
+        check("\"a\", codec = json", "`codec` is not available in this version");
+        check("\"a\", , compacted", "nothing stands before this comma");
+        check("\"a\", 4 = 5", "expected an option: `flag`, `key = value` or `list(a, b)`");
+        check("\"a\", \"b\"", "the name comes first, and once");
+        check("", "the name is missing: write `#[topic(\"name\")]`");
+    }
+
+    #[test]
+    fn reports_faults_together() {
+        let (options, mut errors) = options("\"a\", x = , y y, z");
+        options.finish(&mut errors);
+        assert_eq!(messages(errors).lines().count(), 4);
+    }
+}

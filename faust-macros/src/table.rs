@@ -1,0 +1,269 @@
+//! `#[table]`: a table by the shape of its rows.
+
+use crate::closest::did_you_mean;
+use crate::errors::Errors;
+use crate::krate::{Krate, hygienic};
+use crate::literal::{duration, duration_tokens, name_in_kafka};
+use crate::options::Options;
+use crate::record::{Field, Form, Key, Struct, find};
+use crate::said::Said;
+use crate::signature::anchor;
+use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use std::time::Duration;
+use syn::{Index, Type};
+
+pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let table = lower(attr, &item, &mut errors);
+    let derives = table.as_ref().and_then(derives);
+    let generated = table.as_ref().map(generate);
+    quote!(#derives #item #errors #generated)
+}
+
+struct Table {
+    krate: Krate,
+    row: Struct,
+    name: String,
+    said: Said,
+    windowed: bool,
+    home: Home,
+}
+
+/// What decides a row's partition.
+enum Home {
+    Key,
+    /// A part of the key, by its position.
+    Part(Index, Type),
+    /// Nothing: it is where the event was.
+    Anywhere,
+}
+
+fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<Table> {
+    let mut options = Options::parse("table", attr, errors);
+    let name = options.name("#[table(\"name\")]", errors);
+    let row = Struct::read("table", item, &mut options, errors);
+    let partitions = options.number("partitions", 1..=u32::MAX, errors);
+    let window = options.value("window", errors);
+    let expires = options.value("expires", errors);
+    let partition_by = options.value("partition_by", errors);
+    let scope = options.ident("scope", "`partition` or `key`", errors);
+    let config = options.config(errors);
+    let krate = options.krate(errors);
+    options.later(&["codec", "key_codec", "value_codec"], errors);
+    options.finish(errors);
+
+    if let Some(name) = &name {
+        errors.keep(name_in_kafka(name));
+    }
+    if let Some(expires) = expires.as_ref().filter(|_| window.is_none()) {
+        errors.at(expires, "what expires is a window: say which, `window = tumbling(1min)`");
+    }
+    let windowed = window.is_some();
+    let window = window.and_then(|window| tumbling(window, errors));
+    let expires = expires.and_then(|expires| errors.keep(duration(expires)));
+    let row = row?;
+    require_key(&row, errors);
+    let anywhere = scope.as_ref().is_some_and(|scope| is_partition(scope, errors));
+    let home = home(&row.key, partition_by, anywhere, errors);
+    let said = Said::default()
+        .some("partitions", partitions.map(Literal::u32_unsuffixed))
+        .some("window", window.map(|size| window_tokens(&krate, size)))
+        .some("expires", expires.map(duration_tokens))
+        .plain("scope", anywhere.then(|| quote!(#krate::Scope::Partition)))
+        .config(&config);
+    let name = name.map(|name| name.value()).unwrap_or_default();
+    Some(Table { krate, row, name, said, windowed, home })
+}
+
+fn require_key(row: &Struct, errors: &mut Errors) {
+    if matches!(row.form, Form::Whole) && row.key.is_none() && !row.key_is_said {
+        errors.at(
+            &row.name,
+            "the rows of a table have a key: name its field, `key = field`, or declare exactly the fields `key` and `value`",
+        );
+    }
+}
+
+/// `tumbling(1min)`
+fn tumbling(said: TokenStream, errors: &mut Errors) -> Option<Duration> {
+    const EXPECTED: &str = "expected a window such as `tumbling(1min)`";
+    let Some((kind, group)) = call(said.clone()) else {
+        errors.at(said, EXPECTED);
+        return None;
+    };
+    match kind.to_string().as_str() {
+        "tumbling" if group.stream().is_empty() => {
+            errors.at(group, "expected a length, such as `1min`")
+        }
+        "tumbling" => return errors.keep(duration(group.stream())),
+        later @ ("hopping" | "sliding" | "session") => {
+            errors.at(kind, format!("`{later}` windows are not available in this version"));
+        }
+        other => {
+            let meant = did_you_mean(other, &["tumbling"]);
+            errors.at(&kind, format!("unknown window `{kind}`{meant}: {EXPECTED}"));
+        }
+    }
+    None
+}
+
+/// `name(..)`
+fn call(tokens: TokenStream) -> Option<(Ident, Group)> {
+    let mut tokens = tokens.into_iter();
+    match (tokens.next()?, tokens.next()?, tokens.next()) {
+        (TokenTree::Ident(name), TokenTree::Group(group), None)
+            if group.delimiter() == Delimiter::Parenthesis =>
+        {
+            Some((name, group))
+        }
+        _ => None,
+    }
+}
+
+fn window_tokens(krate: &Krate, size: Duration) -> TokenStream {
+    let size = duration_tokens(size);
+    quote!(#krate::WindowDef::Tumbling { size: #size })
+}
+
+fn is_partition(scope: &Ident, errors: &mut Errors) -> bool {
+    let known = scope == "partition" || scope == "key";
+    if !known {
+        let meant = did_you_mean(&scope.to_string(), &["partition", "key"]);
+        errors.at(scope, format!("unknown scope `{scope}`{meant}: `partition` or `key`"));
+    }
+    scope == "partition"
+}
+
+fn home(key: &Key, said: Option<TokenStream>, anywhere: bool, errors: &mut Errors) -> Home {
+    match (said, key) {
+        (None, _) if anywhere => Home::Anywhere,
+        (None, _) => Home::Key,
+        (Some(said), _) if anywhere => {
+            errors.at(
+                said,
+                "with `scope = partition` nothing decides the partition: leave one of them out",
+            );
+            Home::Anywhere
+        }
+        (Some(said), Key::Parts(_, parts)) => match find(&said, parts, errors) {
+            None => Home::Key,
+            Some(field) => {
+                let n = parts.iter().take_while(|part| part.member != field.member).count();
+                Home::Part(Index::from(n), field.ty)
+            }
+        },
+        (Some(said), _) => {
+            errors.at(
+                said,
+                "`partition_by` names a part of a composite key: `key = (a, b), partition_by = a`",
+            );
+            Home::Key
+        }
+    }
+}
+
+fn derives(table: &Table) -> Option<TokenStream> {
+    let Table { krate, row, .. } = table;
+    let (path, name) = (krate.text(), &row.name);
+    let key_bound = |_| match row.key {
+        Key::Field(_) => Some(format!("<{name} as {path}::Row>::Key")),
+        Key::None | Key::Parts(..) => None,
+    };
+    match row.form {
+        // Nobody reads the fields of a pair: the key and the value travel apart.
+        Form::Pair(_) => Some(quote!(#[allow(dead_code)])),
+        Form::Whole | Form::Unsound => row.derives(krate, key_bound, true),
+    }
+}
+
+fn generate(table: &Table) -> TokenStream {
+    let Table { krate, row, name, said, windowed, home } = table;
+    let ident = &row.name;
+    let (impl_generics, ty_generics, _) = row.generics.split_for_impl();
+    let bounds = row.bounds();
+    let checks = match row.form {
+        Form::Whole => row.field_checks(krate),
+        Form::Pair(_) | Form::Unsound => TokenStream::new(),
+    };
+    let def = said.over(krate, "TableDef", name);
+    let key = key_type(&row.key);
+    let (value, fresh) = value(row);
+    let window = if *windowed { quote!(#krate::Windowed) } else { quote!(#krate::Unwindowed) };
+    let (partition_key, encode_partition_key) = match home {
+        Home::Key => (quote!(Self::Key), None),
+        Home::Anywhere => (quote!(#krate::AnyKey), None),
+        Home::Part(n, ty) => (ty.to_token_stream(), Some(encode_part(krate, n))),
+    };
+    quote_spanned! {hygienic()=>
+        #[allow(unused_imports, unused_variables)]
+        const _: () = {
+            use #krate::NoKeyCodec as _;
+            #checks
+            impl #impl_generics #krate::Row for #ident #ty_generics #bounds {
+                type Key = #key;
+                type Value = #value;
+                type PartitionKey = #partition_key;
+                type Window = #window;
+                const TABLE: #krate::TableDef = #def;
+                fn fresh(key: &Self::Key) -> Self::Value {
+                    #fresh
+                }
+                #encode_partition_key
+            }
+        };
+    }
+}
+
+/// Carries errors at what the option names, where the key is of several parts.
+fn key_type(key: &Key) -> TokenStream {
+    match key {
+        Key::None => quote!(()),
+        Key::Field(Field { ty, .. }) => ty.to_token_stream(),
+        Key::Parts(group, parts) => {
+            let types = parts.iter().map(|part| &part.ty);
+            let mut tuple = Group::new(Delimiter::Parenthesis, quote!(#(#types,)*));
+            tuple.set_span(group.span());
+            tuple.into_token_stream()
+        }
+    }
+}
+
+/// The type of a row's value, and the expression that makes a new one.
+fn value(row: &Struct) -> (TokenStream, TokenStream) {
+    let default = |ty: &Type| {
+        let span = anchor(ty).resolved_at(hygienic());
+        quote_spanned!(span=> ::core::default::Default::default())
+    };
+    match &row.form {
+        Form::Unsound => (quote!(()), quote!(())),
+        Form::Pair(Field { ty, .. }) => (ty.to_token_stream(), default(ty)),
+        Form::Whole => {
+            let parts = row.key.fields();
+            let fields = row.fields.iter().map(|Field { member, ty, .. }| {
+                let part = parts.iter().position(|part| part.member == *member).map(Index::from);
+                let value = match (part, &row.key) {
+                    (None, _) => default(ty),
+                    (Some(n), Key::Parts(..)) => {
+                        quote_spanned!(hygienic()=> ::core::clone::Clone::clone(&key.#n))
+                    }
+                    (Some(_), _) => quote_spanned!(hygienic()=> ::core::clone::Clone::clone(key)),
+                };
+                quote!(#member: #value)
+            });
+            (row.name.to_token_stream(), quote!(Self { #(#fields),* }))
+        }
+    }
+}
+
+fn encode_part(krate: &Krate, n: &Index) -> TokenStream {
+    quote_spanned! {hygienic()=>
+        fn encode_partition_key(
+            key: &Self::Key,
+            out: &mut #krate::Vec<u8>,
+        ) -> ::core::result::Result<(), #krate::CodecError> {
+            #krate::KeyCodec::<Self::PartitionKey>::encode(&key.#n, out)?;
+            ::core::result::Result::Ok(())
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Expansions as people read them, and inputs that nobody writes on purpose.
+
+mod expand;
+mod mangled;
+
+use proc_macro2::TokenStream;
+
+/// The macros by name.
+const MACROS: [(&str, fn(TokenStream, TokenStream) -> TokenStream); 8] = [
+    ("topic", crate::topic::expand),
+    ("table", crate::table::expand),
+    ("agent", crate::agent::expand),
+    ("timer", crate::timer::expand),
+    ("task", crate::task::expand),
+    ("page", crate::page::expand),
+    ("command", crate::command::expand),
+    ("app", crate::app::expand),
+];
+
+fn expand(name: &str, options: TokenStream, item: TokenStream) -> TokenStream {
+    let (_, expand) = MACROS.iter().find(|(other, _)| *other == name).unwrap();
+    expand(options, item)
+}
+
+/// A macro, its options and an item, without mistakes.
+const VALID: [(&str, &str, &str); 14] = [
+    ("topic", r#""lines", partitions = 4"#, "struct Line { text: String }"),
+    (
+        "topic",
+        r#""words", key = word, retention = 7d, config("a" = "b")"#,
+        "pub struct Word { pub word: String, #[serde(default)] at: u64 }",
+    ),
+    (
+        "topic",
+        r#""orders", compacted, replicas = 3"#,
+        "struct Order { key: u64, value: Option<Text> }",
+    ),
+    (
+        "topic",
+        r#""items", key = (customer, item), external"#,
+        "#[derive(Clone, Debug)] struct Item { item: String, customer: u64, children: Vec<Item> }",
+    ),
+    (
+        "table",
+        r#""trend", window = tumbling(1min), expires = 1h"#,
+        "struct Trend { key: String, value: u64 }",
+    ),
+    (
+        "table",
+        r#""carts", key = (customer, item), partition_by = customer"#,
+        "struct Cart { customer: u64, item: String, count: u32 }",
+    ),
+    (
+        "table",
+        r#""seen", key = id, scope = partition"#,
+        "struct Seen { id: u64, #[serde(skip)] n: u8 }",
+    ),
+    (
+        "agent",
+        r#"concurrency = 4, name = "tally", type = Tally"#,
+        "pub async fn count(word: Event<Word>, counts: Table<Count>) -> Result<u64> { body }",
+    ),
+    ("agent", "", "async fn r#loop(mut words: Stream<Word>) -> Result<()> { body }"),
+    ("timer", "every = 10s", "async fn report(counts: View<Count>) -> Result<()> { body }"),
+    ("task", "", "#[cfg(unix)] async fn fill(lines: Sink<Line>) -> Result<()> { body }"),
+    (
+        "page",
+        r#""/vote/{word}", method = post"#,
+        "async fn vote(Path(word): Path<String>, count: Ask<count>) -> Result<Json<u64>> { body }",
+    ),
+    (
+        "command",
+        "",
+        "/// Prints.\nasync fn print_top(counts: View<Count>, #[arg(long)] n: usize) -> Result<()> { body }",
+    ),
+    (
+        "app",
+        r#""shop", version = 2, agents(split, orders::bill), pages(vote), parts(audit::Audit)"#,
+        "pub struct Shop;",
+    ),
+];

@@ -1,0 +1,141 @@
+//! What users get: one expansion a macro, pretty-printed. `INSTA_UPDATE=always cargo test -p faust-macros` writes them
+//! anew.
+
+use super::{VALID, expand};
+use proc_macro2::TokenStream;
+
+/// The expansion of the item under `#[name(options)]`.
+fn check(snapshot: &str, name: &str, options: &str, item: &str) {
+    let tokens: TokenStream = expand(name, options.parse().unwrap(), item.parse().unwrap());
+    let text = prettyplease::unparse(&syn::parse2(tokens).unwrap());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../tests/expand");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_description(format!("#[{name}({options})] {item}"));
+    settings.bind(|| insta::assert_snapshot!(snapshot, text));
+}
+
+#[test]
+fn topic_whole() {
+    check(
+        "topic_whole",
+        "topic",
+        r#""words", key = word, partitions = 4, retention = 7d, config("a" = "b")"#,
+        "pub struct Word { pub word: String, #[serde(default)] at: u64 }",
+    );
+}
+
+#[test]
+fn topic_pair() {
+    check("topic_pair", "topic", r#""orders""#, "struct Order { key: u64, value: Option<Text> }");
+}
+
+#[test]
+fn topic_composite() {
+    check(
+        "topic_composite",
+        "topic",
+        r#""items", key = (customer, item), compacted"#,
+        "struct Item { item: String, customer: u64, count: u32 }",
+    );
+}
+
+#[test]
+fn table_pair() {
+    check(
+        "table_pair",
+        "table",
+        r#""trend", window = tumbling(1min), expires = 1h"#,
+        "struct Trend { key: String, value: u64 }",
+    );
+}
+
+#[test]
+fn table_whole() {
+    check(
+        "table_whole",
+        "table",
+        r#""carts", key = (customer, item), partition_by = customer"#,
+        "struct Cart { customer: u64, item: String, count: u32 }",
+    );
+}
+
+#[test]
+fn agent() {
+    check(
+        "agent",
+        "agent",
+        "concurrency = 4",
+        "pub async fn count(word: Event<Word>, counts: Table<Count>, seen: Sink<Seen>) -> Result<u64> { body }",
+    );
+}
+
+#[test]
+fn agent_unsound() {
+    check(
+        "agent_unsound",
+        "agent",
+        "",
+        "fn count(word: Event<Word>, counts: Table<Count>) -> Result<u64> { body }",
+    );
+}
+
+#[test]
+fn timer() {
+    check(
+        "timer",
+        "timer",
+        "every = 10s",
+        "async fn report(counts: View<Count>) -> Result<()> { body }",
+    );
+}
+
+#[test]
+fn task() {
+    check("task", "task", "", "async fn fill(lines: Sink<Line>) -> Result<()> { body }");
+}
+
+#[test]
+fn page() {
+    check(
+        "page",
+        "page",
+        r#""/vote/{word}", method = post"#,
+        "async fn vote(Path(word): Path<String>, count: Ask<count>) -> Result<Json<u64>> { body }",
+    );
+}
+
+#[test]
+fn command() {
+    check(
+        "command",
+        "command",
+        "",
+        "/// Prints the most used\n/// words.\n///\n/// More.\nasync fn print_top(counts: View<Count>, /** How many */ #[arg(long, default_value_t = 10)] n: usize) -> Result<()> { body }",
+    );
+}
+
+#[test]
+fn app() {
+    check(
+        "app",
+        "app",
+        r#""shop", version = 2, agents(split, orders::bill), pages(vote), parts(audit::Audit)"#,
+        "pub struct Shop;",
+    );
+}
+
+/// `crate = path` reaches every path: nothing names `::faust`.
+#[test]
+fn crate_is_honoured() {
+    for (name, options, item) in VALID {
+        let options = match options {
+            "" => "crate = ::else_where".to_string(),
+            options => format!("{options}, crate = ::else_where"),
+        };
+        let text = expand(name, options.parse().unwrap(), item.parse().unwrap()).to_string();
+        assert!(!text.contains("faust") && !text.contains("compile_error"), "{name}: {text}");
+        assert!(text.contains("else_where"), "{name}: {text}");
+    }
+}
