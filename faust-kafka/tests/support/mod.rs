@@ -16,6 +16,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use faust_broker::Broker;
 use faust_kafka::{
     Admin, Batch, Config, Deliveries, Error, Isolation, NewTopic, OffsetSpec, PartitionReader,
     Producer, Record, TopicPartition,
@@ -24,10 +25,17 @@ use faust_kafka::{
 /// Longer than anything takes, shorter than anybody wants to wait.
 pub const SOON: Duration = Duration::from_secs(15);
 
-/// The brokers: those of `KAFKA_BOOTSTRAP`.
+/// The brokers: those of `KAFKA_BOOTSTRAP`, or a development broker in this process.
 pub fn bootstrap() -> &'static str {
-    static BOOTSTRAP: OnceLock<String> = OnceLock::new();
-    BOOTSTRAP.get_or_init(|| std::env::var("KAFKA_BOOTSTRAP").expect("KAFKA_BOOTSTRAP"))
+    static BOOTSTRAP: OnceLock<(String, Option<Broker>)> = OnceLock::new();
+    let (servers, _) = BOOTSTRAP.get_or_init(|| match std::env::var("KAFKA_BOOTSTRAP") {
+        Ok(servers) => (servers, None),
+        Err(_) => {
+            let broker = Broker::start(faust_broker::Config::default()).unwrap();
+            (broker.bootstrap_servers(), Some(broker))
+        }
+    });
+    servers
 }
 
 pub fn config() -> Config {

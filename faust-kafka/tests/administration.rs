@@ -1,0 +1,153 @@
+//! What calls about topics and offsets promise.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use faust_kafka::{
+    Admin, Commit, Config, Error, Isolation, NewTopic, OffsetSpec, Producer, Record, TopicPartition,
+};
+use support::{SOON, admin, config, fill, topic, unique};
+
+#[test]
+fn topics_are_created_described_and_deleted_with_a_result_each() {
+    let admin = admin();
+    let (new, old) = (unique("new"), topic(1));
+    let topics = [
+        NewTopic::new(&new, 3).replicas(1).set("cleanup.policy", "compact"),
+        NewTopic::new(&old, 3),
+    ];
+    let created = admin.create_topics(&topics, SOON).unwrap();
+    assert!(created[0].is_ok(), "{created:?}");
+    assert!(
+        matches!(&created[1], Err(Error::TopicExists { topic }) if *topic == old),
+        "{created:?}"
+    );
+    support::eventually("described", || {
+        admin.topic(&new, SOON).is_ok_and(|info| info.partitions == 3 && info.leaderless == 0)
+    });
+    let all = admin.topics(SOON).unwrap();
+    assert!(all.iter().any(|info| info.name == new) && all.iter().any(|info| info.name == old));
+
+    let settings = admin.topic_config(&new, SOON).unwrap();
+    let setting = |name: &str| settings.iter().find(|entry| entry.name == name).unwrap();
+    assert_eq!(setting("cleanup.policy").value.as_deref(), Some("compact"));
+    assert!(!setting("cleanup.policy").is_default);
+
+    let gone = unique("gone");
+    let deleted = admin.delete_topics(&[&new, &gone], SOON).unwrap();
+    assert!(deleted[0].is_ok(), "{deleted:?}");
+    assert!(
+        matches!(&deleted[1], Err(Error::UnknownTopic { topic }) if *topic == gone),
+        "{deleted:?}"
+    );
+    support::eventually("gone", || {
+        matches!(admin.topic(&new, SOON), Err(Error::UnknownTopic { .. }))
+    });
+    assert!(matches!(admin.topic_config(&gone, SOON), Err(Error::UnknownTopic { .. })));
+}
+
+#[test]
+fn a_topic_with_a_setting_that_is_not_one_is_refused() {
+    let topics = [NewTopic::new(unique("bad"), 1).set("cleanup.policy", "polish")];
+    let error = admin().create_topics(&topics, SOON).unwrap().remove(0).unwrap_err();
+    assert!(matches!(&error, Error::Request { what, .. } if what.contains("bad-")), "{error}");
+}
+
+#[test]
+fn asking_about_a_topic_does_not_create_it() {
+    let (admin, name) = (admin(), unique("nothing"));
+    for _ in 0..2 {
+        let error = admin.topic(&name, SOON).unwrap_err();
+        assert!(matches!(&error, Error::UnknownTopic { topic } if *topic == name), "{error}");
+    }
+}
+
+#[test]
+fn offsets_of_many_partitions_come_in_one_call() {
+    let topic = topic(3);
+    let producer = Producer::new(&config()).unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    for time in [1_000, 2_000, 3_000] {
+        let record = Record { partition: 1, timestamp: Some(time), ..Record::default() };
+        producer.send(&handle, &record, None).unwrap();
+    }
+    producer.flush(SOON).unwrap();
+    let admin = admin();
+    let ask = |specs: &[(i32, OffsetSpec)]| {
+        let specs: Vec<_> = specs
+            .iter()
+            .map(|(partition, spec)| (TopicPartition::new(&topic, *partition), *spec))
+            .collect();
+        let found = admin.list_offsets(&specs, Isolation::ReadUncommitted, SOON).unwrap();
+        found.into_iter().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let (earliest, latest) = (OffsetSpec::Earliest, OffsetSpec::Latest);
+    assert_eq!(ask(&[(2, latest), (1, latest), (0, earliest)]), [Some(0), Some(3), Some(0)]);
+    assert_eq!(ask(&[(1, OffsetSpec::Time(1_500)), (0, OffsetSpec::Time(0))]), [Some(1), None]);
+    assert_eq!(ask(&[(1, OffsetSpec::Time(9_000))]), [None]);
+    assert_eq!(ask(&[]), []);
+
+    let missing = TopicPartition::new(unique("missing"), 0);
+    let specs = [(missing, latest), (TopicPartition::new(&topic, 1), latest)];
+    let found = admin.list_offsets(&specs, Isolation::ReadCommitted, SOON).unwrap();
+    assert!(matches!(found[0], Err(Error::UnknownTopic { .. })), "{found:?}");
+    assert!(matches!(found[1], Ok(Some(3))), "{found:?}");
+}
+
+#[test]
+fn records_before_an_offset_are_deleted() {
+    let topic = topic(2);
+    fill(&topic, 0, (0..10).map(|n| n.to_string()));
+    let admin = admin();
+    let before = [(TopicPartition::new(&topic, 0), 4), (TopicPartition::new(&topic, 1), 0)];
+    let first = admin.delete_records(&before, SOON).unwrap();
+    assert_eq!(first.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [4, 0]);
+    let earliest = [(TopicPartition::new(&topic, 0), OffsetSpec::Earliest)];
+    let found = admin.list_offsets(&earliest, Isolation::ReadCommitted, SOON).unwrap();
+    assert_eq!(found[0].as_ref().unwrap(), &Some(4));
+    let beyond = [(TopicPartition::new(&topic, 0), 100)];
+    assert!(admin.delete_records(&beyond, SOON).unwrap().remove(0).is_err());
+}
+
+#[test]
+fn commits_of_a_group_come_back_in_the_order_they_are_asked_for() {
+    let (topic, group, admin) = (topic(3), unique("group"), admin());
+    let place = |partition| TopicPartition::new(&topic, partition);
+    let commits = [
+        Commit { partition: place(2), offset: 20, metadata: "{\"cut\":7}".to_owned() },
+        Commit { partition: place(0), offset: 0, metadata: String::new() },
+    ];
+    admin.commit(&group, &commits, SOON).unwrap();
+    let asked = [place(0), place(1), place(2)];
+    let found = admin.committed(&group, &asked, true, SOON).unwrap();
+    let found: Vec<_> =
+        found.iter().map(|one| one.as_ref().map(|c| (c.offset, c.metadata.as_str()))).collect();
+    assert_eq!(found, [Some((0, "")), None, Some((20, "{\"cut\":7}"))]);
+    assert_eq!(admin.committed(&unique("group"), &asked, true, SOON).unwrap(), [None, None, None]);
+}
+
+#[test]
+fn without_a_broker_every_call_returns_in_time() {
+    let admin = Admin::new(&Config::new("127.0.0.1:1").on_event(|_| ())).unwrap();
+    let (timeout, start) = (Duration::from_millis(400), Instant::now());
+    let place = TopicPartition::new("topic", 0);
+    let commit = Commit { partition: place.clone(), offset: 1, metadata: String::new() };
+    let errors = [
+        admin.topics(timeout).unwrap_err(),
+        admin.topic("topic", timeout).unwrap_err(),
+        admin.create_topics(&[NewTopic::new("topic", 1)], timeout).unwrap_err(),
+        admin.delete_topics(&["topic"], timeout).unwrap_err(),
+        admin.delete_records(&[(place.clone(), 1)], timeout).unwrap_err(),
+        admin.topic_config("topic", timeout).unwrap_err(),
+        admin
+            .list_offsets(&[(place.clone(), OffsetSpec::Latest)], Isolation::ReadCommitted, timeout)
+            .unwrap_err(),
+        admin.committed("group", &[place], true, timeout).unwrap_err(),
+        admin.commit("group", &[commit], timeout).unwrap_err(),
+    ];
+    for error in &errors {
+        assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+    }
+    assert!(start.elapsed() < Duration::from_millis(1_500) * errors.len() as u32);
+}
