@@ -8,8 +8,6 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// How much of a list is sent at once.
@@ -50,7 +48,7 @@ impl Lines {
     ) -> crate::Result<()> {
         let Some(table) = worker.topology.tables.get(index) else { return Ok(()) };
         let printer = Printer::new(table);
-        for store in stores(worker, index) {
+        for store in worker.stores_of(index) {
             let mut from = Vec::new();
             // A page at a time: no store is held open while the reader takes its time.
             while let Some(last) = self.page(&*store, &printer, &from).await? {
@@ -59,7 +57,7 @@ impl Lines {
             }
         }
         if everywhere {
-            for endpoint in others(worker, table.group) {
+            for endpoint in worker.others(table.group) {
                 let mut rows =
                     remote::fetch_rows(&endpoint, table.def.name, Some(self.left)).await?;
                 while let Some(row) = rows.next().await? {
@@ -107,18 +105,4 @@ impl Lines {
         }
         Ok(())
     }
-}
-
-/// The other workers that own partitions of a group.
-fn others(worker: &Worker, group: Option<usize>) -> BTreeSet<String> {
-    let owners = worker.owners.read().unwrap_or_else(PoisonError::into_inner);
-    owners.iter().filter(|((of, _), _)| Some(*of) == group).map(|(_, at)| at.clone()).collect()
-}
-
-/// The stores of a table that are here, in the order of their partitions.
-pub(super) fn stores(worker: &Worker, index: usize) -> Vec<Arc<dyn Store>> {
-    let stores = worker.stores.read().unwrap_or_else(PoisonError::into_inner);
-    let mut here: Vec<_> = stores.iter().filter(|((table, _), _)| *table == index).collect();
-    here.sort_by_key(|((_, partition), _)| *partition);
-    here.into_iter().map(|(_, store)| store.clone()).collect()
 }

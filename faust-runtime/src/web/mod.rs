@@ -9,9 +9,9 @@ mod row;
 mod status;
 mod table;
 
-pub(crate) use listen::{ListenError, Listener};
+pub(crate) use listen::Listener;
 pub use page::{Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond};
 pub(crate) use page::problem;
-pub(crate) use remote::{fetch_row, fetch_rows};
-pub(crate) use router::{RouteError, serve};
+pub(crate) use remote::{Rows, fetch_row, table_url};
+pub(crate) use router::{router, serve};
 pub(crate) use row::{Printer, Wanted};

@@ -52,7 +52,7 @@ pub(super) struct Ask<'a> {
 
 impl Ask<'_> {
     fn request(&self, accept: HeaderValue) -> crate::Result<reqwest::RequestBuilder> {
-        let mut url = url(self.endpoint, self.table)?;
+        let mut url = table_url(self.endpoint, self.table)?;
         // In the query and not in the path, where `..` would mean something.
         url.query_pairs_mut().append_pair("key", self.key);
         if let Some(window) = self.window {
@@ -77,12 +77,12 @@ impl Ask<'_> {
 }
 
 /// The rows that another worker has of a table, a row a line.
-pub(crate) async fn fetch_rows(
+pub(super) async fn fetch_rows(
     endpoint: &str,
     table: &str,
     limit: Option<u64>,
 ) -> crate::Result<Rows> {
-    let mut url = url(endpoint, table)?;
+    let mut url = table_url(endpoint, table)?;
     if let Some(limit) = limit {
         url.query_pairs_mut().append_pair("limit", &limit.to_string());
     }
@@ -144,7 +144,7 @@ fn row(line: &Bytes) -> crate::Result<Option<String>> {
 }
 
 /// `{endpoint}/table/{name}`
-pub(crate) fn url(endpoint: &str, table: &str) -> crate::Result<Url> {
+pub(crate) fn table_url(endpoint: &str, table: &str) -> crate::Result<Url> {
     let mut url: Url =
         endpoint.parse().map_err(|error| format!("endpoint `{endpoint}`: {error}"))?;
     match url.path_segments_mut() {

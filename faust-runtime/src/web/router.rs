@@ -24,6 +24,7 @@ pub(crate) enum RouteError {
 /// Serves until `stop` is done.
 pub(crate) async fn serve(
     listener: Listener,
+    router: Router<Worker>,
     worker: Worker,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -35,7 +36,7 @@ pub(crate) async fn serve(
             sampled.monitor.sample();
         }
     };
-    let router = router(&worker.topology.pages).map_err(io::Error::other)?.with_state(worker);
+    let router = router.with_state(worker);
     let serving = axum::serve(listener.socket, router).with_graceful_shutdown(stop);
     tokio::select! {
         result = serving => result,
@@ -44,7 +45,7 @@ pub(crate) async fn serve(
 }
 
 /// All routes. A page takes the place of what would be at its path otherwise.
-pub(super) fn router(pages: &[PageDef]) -> Result<Router<Worker>, RouteError> {
+pub(crate) fn router(pages: &[PageDef]) -> Result<Router<Worker>, RouteError> {
     let mut paths = Paths::default();
     let mut routes: BTreeMap<&str, MethodRouter<Worker>> = BTreeMap::new();
     for page in pages {

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use std::sync::PoisonError;
 
 /// One page that asks for `/status.json` once a second; nothing in it comes from elsewhere.
 pub(super) async fn index() -> Html<&'static str> {
@@ -39,12 +38,10 @@ pub(super) async fn metrics(State(worker): State<Worker>) -> Response {
 /// The counters, and the rows of the stores that are here.
 fn status(worker: &Worker) -> Status {
     let mut status = worker.monitor.snapshot();
-    let stores = worker.stores.read().unwrap_or_else(PoisonError::into_inner);
-    for ((table, _), store) in stores.iter() {
-        if let Some(table) = status.tables.get_mut(*table) {
-            table.rows += store.len();
-            table.partitions += 1;
-        }
+    for (index, table) in status.tables.iter_mut().enumerate() {
+        let stores = worker.stores_of(index);
+        table.rows = stores.iter().map(|store| store.len()).sum();
+        table.partitions = stores.len();
     }
     status
 }

@@ -114,7 +114,7 @@ fn find(worker: &Worker, index: usize, wanted: &Wanted) -> crate::Result<Found> 
         Lookup::Moving => Found::Moving,
         Lookup::Here(_) if wanted.many => {
             let mut rows = Vec::new();
-            for store in list::stores(worker, index) {
+            for store in worker.stores_of(index) {
                 rows.extend(wanted.in_store(&*store)?);
             }
             Found::Rows(rows)

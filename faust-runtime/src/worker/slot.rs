@@ -32,26 +32,29 @@ pub(crate) enum SlotError {
 impl Slot {
     /// Takes the first free place, making it if need be.
     pub(crate) fn take(data: &Path) -> Result<Self, SlotError> {
-        let failed = |path: &Path| {
-            let path = path.to_path_buf();
-            move |cause| SlotError::Folder { path, cause }
-        };
         for n in 0..SLOTS {
-            let folder = data.join(format!("worker-{n}"));
-            fs::create_dir_all(&folder).map_err(failed(&folder))?;
-            let path = folder.join("lock");
-            let lock = File::options().create(true).truncate(false).write(true).open(&path);
-            let lock = lock.map_err(failed(&path))?;
-            match lock.try_lock() {
-                Ok(()) => {
-                    let id = identity(&folder).map_err(failed(&folder))?;
-                    return Ok(Self { folder, id, _lock: lock });
-                }
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(cause)) => return Err(failed(&path)(cause)),
+            if let Some(slot) = Self::hold(data.join(format!("worker-{n}")))? {
+                return Ok(slot);
             }
         }
         Err(SlotError::Full { path: data.into() })
+    }
+
+    /// Takes this place, unless a living process has it.
+    pub(crate) fn hold(folder: PathBuf) -> Result<Option<Self>, SlotError> {
+        let failed = |cause| SlotError::Folder { path: folder.clone(), cause };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let lock = folder.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(lock);
+        let lock = lock.map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {
+                let id = identity(&folder).map_err(failed)?;
+                Ok(Some(Self { folder, id, _lock: lock }))
+            }
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
     }
 
     /// Its folder.
@@ -59,14 +62,14 @@ impl Slot {
         &self.folder
     }
 
-    /// The `group.instance.id` of this worker in the app's group.
-    pub(crate) fn instance_id(&self, group: &str) -> String {
-        format!("{group}-{}", self.id)
+    /// Where the stores of its worker are.
+    pub(crate) fn stores(&self) -> PathBuf {
+        self.folder.join("stores")
     }
 
-    /// The transactional id of one of its shards.
-    pub(crate) fn transactional_id(&self, group: &str, shard: usize) -> String {
-        format!("{group}-{}-{shard}", self.id)
+    /// What its worker is known by: the group's instance id and the transactional ids are made of it.
+    pub(crate) fn id(&self) -> String {
+        self.id.to_string()
     }
 
     /// Says where this worker answers over HTTP, for commands of other processes.
@@ -143,16 +146,16 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let first = Slot::take(data.path()).unwrap();
         let second = Slot::take(data.path()).unwrap();
-        let id = first.instance_id("app");
-        assert_ne!(id, second.instance_id("app"));
+        let id = first.id();
+        assert_ne!(id, second.id());
         assert!(second.folder().ends_with("worker-1"));
-        assert_eq!(second.transactional_id("app", 3), format!("{}-3", second.instance_id("app")));
+        assert!(Slot::hold(first.folder().into()).unwrap().is_none());
 
         first.announce("http://127.0.0.1:6066").unwrap();
         assert_eq!(Slot::endpoints(data.path()), ["http://127.0.0.1:6066"]);
         drop(first);
         assert_eq!(Slot::endpoints(data.path()), [] as [String; 0]);
-        assert_eq!(Slot::take(data.path()).unwrap().instance_id("app"), id);
+        assert_eq!(Slot::take(data.path()).unwrap().id(), id);
     }
 
     #[test]

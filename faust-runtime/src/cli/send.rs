@@ -1,0 +1,210 @@
+//! `send`: records from the command line or a file, checked against the topic's type where the app declares it.
+
+use super::args::SendArgs;
+use super::connect::connect;
+use super::failure::Failure;
+use super::session::Session;
+use crate::agent::Use;
+use crate::app::topology::Topic;
+use crate::define::{Admitted, RecordOps};
+use crate::kafka::{Broker, Outgoing, Producer, SendError, partition_for};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// Sends, and waits until Kafka has all of it.
+pub(super) async fn run(session: &Session, what: &SendArgs) -> Result<(), Failure> {
+    let topic = session
+        .topology
+        .topics
+        .iter()
+        .find(|topic| topic.def.name == what.topic || *topic.name == *what.topic);
+    let admit = Admit {
+        topic: topic.map(|topic| topic.def.name),
+        ops: topic.and_then(|it| ops(session, it)),
+    };
+    // A single record is checked before anything is started for it.
+    let single = match &what.value {
+        Some(value) => Some(admit.record(what.key.as_deref(), value)?),
+        None => None,
+    };
+    let connected = connect(session).await?;
+    let name = topic.map_or(what.topic.as_str(), |topic| &topic.name);
+    // Opening the app makes the topics that it declares, if they are not there yet.
+    let worker = connected.visitor(session).await?;
+    let broker = &*connected.broker;
+    let partitions = match worker.partitions_of(broker.topic_id(name)) {
+        Some(partitions) => partitions,
+        None => partitions(session, broker, name).await?,
+    };
+    let mut sender = Sender::new(broker, name, partitions)?;
+    let mut sent = 0u64;
+    if let Some(record) = single {
+        sender.send(&record).await?;
+        sent += 1;
+    }
+    if let Some(file) = &what.file {
+        for line in lines(file)? {
+            let line = line.map_err(|error| format!("{}: {error}", file.display()))?;
+            if line.is_empty() {
+                continue;
+            }
+            let record = admit.record(what.key.as_deref(), &line);
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    sender.settle().await?;
+                    let line = sent + 1;
+                    return Err(format!(
+                        "{}:{line}: {error} ({sent} records were sent)",
+                        file.display()
+                    )
+                    .into());
+                }
+            };
+            sender.send(&record).await?;
+            sent += 1;
+        }
+    }
+    sender.settle().await?;
+    let records = if sent == 1 { "record" } else { "records" };
+    eprintln!("{sent} {records} sent to {name}");
+    Ok(())
+}
+
+/// How many partitions a topic has that the app does not declare.
+async fn partitions(session: &Session, broker: &dyn Broker, name: &str) -> crate::Result<u32> {
+    let known = broker.topics().await?;
+    if let Some((_, partitions)) = known.iter().find(|(known, _)| **known == *name) {
+        return Ok(*partitions);
+    }
+    let declared: Vec<_> = session.topology.topics.iter().map(|topic| topic.def.name).collect();
+    Err(format!("there is no topic `{name}`; the app declares: {}", declared.join(", ")).into())
+}
+
+/// The codec of a declared topic, from whoever reads it or sends to it.
+fn ops(session: &Session, topic: &Topic) -> Option<RecordOps> {
+    let topology = &session.topology;
+    let read = topology.agents.iter().find(|agent| agent.input.name == topic.def.name);
+    if let Some(agent) = read {
+        return Some(agent.record);
+    }
+    let uses = topology.agents.iter().map(|agent| agent.uses);
+    let uses = uses.chain(topology.timers.iter().map(|timer| timer.uses));
+    let uses = uses.chain(topology.tasks.iter().map(|task| task.uses));
+    let uses = uses.chain(topology.pages.iter().map(|page| page.uses));
+    let mut uses = uses.chain(topology.commands.iter().map(|command| command.uses));
+    uses.find_map(|uses| {
+        uses.iter().copied().flatten().find_map(|used| match used {
+            Use::Sink(sink) if sink.topic.name == topic.def.name => Some(sink.ops),
+            _ => None,
+        })
+    })
+}
+
+/// What may be sent.
+struct Admit {
+    topic: Option<&'static str>,
+    ops: Option<RecordOps>,
+}
+
+impl Admit {
+    /// The record of a value as it was written. The key is the one that the record holds, where it holds one.
+    fn record(&self, key: Option<&str>, value: &str) -> Result<Admitted, String> {
+        let Some(ops) = self.ops else {
+            return Ok(Admitted {
+                key: key.map(|key| key.as_bytes().to_vec()),
+                value: Some(value.as_bytes().to_vec()),
+            });
+        };
+        let topic = self.topic.unwrap_or_default();
+        let given = key.map(str::as_bytes);
+        let own = (ops.admit)(None, Some(value.as_bytes()));
+        if let (Ok(own), Some(key)) = (&own, given)
+            && own.key.as_deref() != Some(key)
+        {
+            let own = own.key.as_deref().map(String::from_utf8_lossy);
+            return Err(match own {
+                Some(own) => format!(
+                    "a record of `{topic}` holds its key, which is `{own}`: leave `--key` away"
+                ),
+                None => format!("records of `{topic}` have no key: leave `--key` away"),
+            });
+        }
+        let admitted = own.or_else(|_| (ops.admit)(given, Some(value.as_bytes())));
+        let admitted = admitted.map_err(|error| {
+            let text = serde_json::Value::from(value).to_string();
+            let hint = match (ops.admit)(given, Some(text.as_bytes())) {
+                Ok(_) => format!("; a text is written in quotes: '{text}'"),
+                Err(_) => String::new(),
+            };
+            format!("`{value}` is not a record of `{topic}`: {error}{hint}")
+        })?;
+        // The text itself is sent: it may say more than the type knows.
+        let value = admitted.value.map(|_| value.as_bytes().to_vec());
+        Ok(Admitted { value, ..admitted })
+    }
+}
+
+struct Sender<'a> {
+    broker: &'a dyn Broker,
+    topic: crate::kafka::TopicId,
+    name: &'a str,
+    producer: Box<dyn Producer>,
+    partitions: u32,
+    /// The next partition for a record without a key.
+    next: u32,
+}
+
+impl<'a> Sender<'a> {
+    fn new(broker: &'a dyn Broker, name: &'a str, partitions: u32) -> crate::Result<Self> {
+        let producer = broker.producer()?;
+        // So that many single records do not all go to one partition.
+        let next = broker.now().as_millis().unsigned_abs() as u32;
+        Ok(Self {
+            broker,
+            topic: broker.topic_id(name),
+            name,
+            producer,
+            partitions: partitions.max(1),
+            next,
+        })
+    }
+
+    async fn send(&mut self, record: &Admitted) -> crate::Result<()> {
+        let partition = match &record.key {
+            Some(key) => partition_for(key, self.partitions),
+            None => {
+                self.next = self.next.wrapping_add(1);
+                self.next % self.partitions
+            }
+        };
+        loop {
+            let outgoing = Outgoing {
+                topic: self.topic,
+                partition,
+                key: record.key.as_deref(),
+                value: record.value.as_deref(),
+                timestamp: Some(self.broker.now()),
+                headers: &[],
+            };
+            match self.producer.send(&outgoing) {
+                Ok(()) => return Ok(()),
+                Err(SendError::Full) => self.producer.room().await,
+                Err(error) => return Err(format!("topic `{}`: {error}", self.name).into()),
+            }
+        }
+    }
+
+    async fn settle(&mut self) -> crate::Result<()> {
+        Ok(self.producer.settle().await?)
+    }
+}
+
+fn lines(file: &Path) -> crate::Result<Box<dyn Iterator<Item = std::io::Result<String>>>> {
+    if file == Path::new("-") {
+        return Ok(Box::new(std::io::stdin().lines()));
+    }
+    let open = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(Box::new(BufReader::new(open).lines()))
+}

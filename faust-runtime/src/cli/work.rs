@@ -1,0 +1,105 @@
+//! Running a worker, or one of the app's own commands beside the workers.
+
+use super::CommandDef;
+use super::connect::connect;
+use super::failure::Failure;
+use super::screen::screen;
+use super::session::Session;
+use super::signals::Signals;
+use crate::app::StoreKind;
+use crate::table::store::Stores;
+use crate::table::store::fjall::FjallStores;
+use crate::table::store::memory::{Disk, MemoryStores};
+use crate::web::{self, Listener};
+use crate::worker::Running;
+use crate::worker::slot::Slot;
+use clap::ArgMatches;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How long requests that are being answered may take when the worker stops.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// Runs a worker until it is stopped, fails, or (`until_end`) has nothing left to do.
+pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure> {
+    let signals = Signals::listen()?;
+    let pages = web::router(&session.topology.pages)?;
+    let slot = Slot::take(&session.data)?;
+    let listener = match session.settings.web {
+        true => Some(Listener::bind(&session.settings).await?),
+        false => None,
+    };
+    let endpoint = listener.as_ref().map(|listener| listener.endpoint().to_string());
+    let stores = stores(&session, &slot)?;
+    let connected = connect(&session).await?;
+    let worker = tokio::select! {
+        worker = connected.worker(&session, stores, slot.id()) => worker?,
+        () = signals.stop() => return Ok(()),
+    };
+    if let Some(endpoint) = &endpoint {
+        worker.announce(endpoint.clone());
+        slot.announce(endpoint)?;
+    }
+    print!("{}", screen(&session, &connected, slot.folder(), endpoint.as_deref()));
+
+    let (stop_web, stopped) = oneshot::channel::<()>();
+    let stopped = async move {
+        // Its sender is dropped, which says the same.
+        let _ = stopped.await;
+    };
+    let web =
+        listener.map(|listener| tokio::spawn(web::serve(listener, pages, worker.clone(), stopped)));
+    let running = Running::start(worker)?;
+    let outcome = until_done(&running, &signals, until_end).await;
+    running.stop().await;
+    drop(stop_web);
+    if let Some(web) = web {
+        match timeout(LAST_ANSWERS, web).await {
+            Ok(served) => served??,
+            Err(_) => tracing::warn!("requests were still being answered when the worker stopped"),
+        }
+    }
+    Ok(outcome?)
+}
+
+fn stores(session: &Session, slot: &Slot) -> crate::Result<Arc<dyn Stores>> {
+    Ok(match session.settings.store {
+        StoreKind::Fjall => Arc::new(FjallStores::open(&slot.stores())?),
+        StoreKind::Memory => Arc::new(MemoryStores::new(Disk::default())),
+    })
+}
+
+async fn until_done(running: &Running, signals: &Signals, until_end: bool) -> crate::Result<()> {
+    tokio::select! {
+        error = running.failed() => Err(error.into()),
+        done = running.until_end(), if until_end => Ok(done?),
+        () = signals.stop() => {
+            tracing::info!("stopping: what is in flight is finished and committed");
+            Ok(())
+        }
+    }
+}
+
+/// Runs one of the app's own commands. It is no member of the app's group: it processes nothing.
+pub(super) async fn command(
+    session: Session,
+    command: CommandDef,
+    matches: &ArgMatches,
+) -> Result<(), Failure> {
+    let signals = Signals::listen()?;
+    let call = async {
+        let connected = connect(&session).await?;
+        let worker = connected.visitor(&session).await?;
+        let result = (command.run)(&worker, matches).await;
+        // What was sent and not waited for is delivered before the process ends.
+        let settled = worker.outside().settle();
+        settled.await?;
+        result
+    };
+    tokio::select! {
+        result = call => Ok(result?),
+        () = signals.stop() => Ok(()),
+    }
+}
