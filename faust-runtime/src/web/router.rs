@@ -3,11 +3,14 @@
 use super::{Listener, PageDef, status, table};
 use crate::worker::Worker;
 use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
 use axum::routing::{MethodRouter, get};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
+use tower::ServiceExt;
 
 /// What a manifest's pages get wrong that the compiler could not see.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,15 @@ pub(crate) async fn serve(
         result = serving => result,
         () = sampling => Ok(()),
     }
+}
+
+/// Answers one `GET` request without a socket: its status and body.
+pub(crate) async fn call(worker: &Worker, path: &str) -> crate::Result<(u16, String)> {
+    let router = router(&worker.topology.pages)?.with_state(worker.clone());
+    let response = router.oneshot(Request::get(path).body(Body::empty())?).await?;
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), usize::MAX).await?;
+    Ok((status, String::from_utf8(body.to_vec())?))
 }
 
 /// All routes. A page takes the place of what would be at its path otherwise.
