@@ -1,11 +1,13 @@
-//! Compiles the C part: error codes as plain integers, and the assignor, which needs librdkafka's internal headers.
+//! Compiles the C part: error codes as plain integers, and the assignor, which needs librdkafka's
+//! internal headers.
 
 use std::{env, path::PathBuf};
 
 fn main() {
     println!("cargo:rerun-if-changed=shim");
-    // Set by rdkafka-sys, which builds librdkafka from source: the headers are those of the very library that is
-    // linked. With `dynamic-linking` or `cmake-build` there would be none, and nothing to compile against.
+    // Set by rdkafka-sys, which builds librdkafka from source: the headers are those of the very
+    // library that is linked. With `dynamic-linking` or `cmake-build` there would be none, and
+    // nothing to compile against.
     let Some(root) = env::var_os("DEP_RDKAFKA_ROOT") else {
         eprintln!(
             "faust-kafka needs librdkafka's source: build rdkafka-sys without `dynamic-linking` and `cmake-build`"

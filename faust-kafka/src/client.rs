@@ -20,8 +20,8 @@ use crate::{
     native::{Event, Queue, text},
 };
 
-/// A client that serves itself. The last user only says so when it goes; the client's own thread then takes it down,
-/// which can take a while and so must not happen on a thread that runs futures.
+/// A client that serves itself. The last user only says so when it goes; the client's own thread
+/// then takes it down, which can take a while and so must not happen on a thread that runs futures.
 #[derive(Debug)]
 pub(crate) struct Client(Arc<Shared>);
 
@@ -64,8 +64,8 @@ impl Drop for Client {
 
 fn serve(mut shared: Arc<Shared>) {
     while !shared.retired.load(Ordering::Acquire) {
-        // Deliveries that failed arrive here too: they were counted by the interceptor and only need to be freed,
-        // but freed they must be, or an abort waits for them in vain.
+        // Deliveries that failed arrive here too: they were counted by the interceptor and only
+        // need to be freed, but freed they must be, or an abort waits for them in vain.
         if let Some(event) = shared.raw.main.poll(Duration::from_secs(1)) {
             shared.raw.report(&event);
         }
@@ -94,7 +94,8 @@ pub(crate) struct RawClient {
     _callbacks: Box<dyn Any + Send + Sync>,
 }
 
-// SAFETY: librdkafka's client may be used from any thread; the callbacks' state is Send and Sync by its type.
+// SAFETY: librdkafka's client may be used from any thread; the callbacks' state is Send and Sync by
+// its type.
 unsafe impl Send for RawClient {}
 // SAFETY: as above.
 unsafe impl Sync for RawClient {}
@@ -116,12 +117,14 @@ impl RawClient {
         let events = sys::RD_KAFKA_EVENT_ERROR
             | if is_producer { sys::RD_KAFKA_EVENT_DR } else { sys::RD_KAFKA_EVENT_REBALANCE };
         let mut reason: [c_char; 512] = [0; 512];
-        // SAFETY: the configuration is a copy of ours; `rd_kafka_new` takes it over if it succeeds, and we destroy it
-        // if it does not. `reason` is a buffer of the given size, and a C string afterwards.
+        // SAFETY: the configuration is a copy of ours; `rd_kafka_new` takes it over if it succeeds,
+        // and we destroy it if it does not. `reason` is a buffer of the given size, and a C string
+        // afterwards.
         unsafe {
             let conf = sys::rd_kafka_conf_dup(native.ptr());
-            // Deliveries as events: only then does `rd_kafka_flush`, which a commit calls too, sleep until the last
-            // one is settled. In the other modes it looks every 10 ms, and takes our events away.
+            // Deliveries as events: only then does `rd_kafka_flush`, which a commit calls too,
+            // sleep until the last one is settled. In the other modes it looks every 10 ms, and
+            // takes our events away.
             sys::rd_kafka_conf_set_events(conf, events);
             sys::rd_kafka_conf_set_log_cb(conf, Some(log::log));
             prepare(conf);

@@ -8,8 +8,9 @@ use crate::{Error, Result};
 
 /// Settings for every kind of client.
 ///
-/// Each client starts from the settings that its work needs (they are chosen by measurement: librdkafka's defaults
-/// stall a split queue for a second, for instance); what is set here wins over them.
+/// Each client starts from the settings that its work needs (they are chosen by measurement:
+/// librdkafka's defaults stall a split queue for a second, for instance); what is set here wins
+/// over them.
 ///
 /// ```
 /// # use faust_kafka::Config;
@@ -41,8 +42,8 @@ impl Config {
             .set("bootstrap.servers", bootstrap_servers)
     }
 
-    /// Sets one of librdkafka's settings for all clients that are made from this. A setting that does not exist is
-    /// an error when the first client is made.
+    /// Sets one of librdkafka's settings for all clients that are made from this. A setting that
+    /// does not exist is an error when the first client is made.
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.overrides.insert(key.into(), value.into());
         self
@@ -53,8 +54,8 @@ impl Config {
         self.overrides.get(key).map(String::as_str)
     }
 
-    /// Calls `handler` with whatever a client reports outside of any call, on a thread of the client's: it must not
-    /// block. Without a handler it is logged as a warning.
+    /// Calls `handler` with whatever a client reports outside of any call, on a thread of the
+    /// client's: it must not block. Without a handler it is logged as a warning.
     ///
     /// ```
     /// # use faust_kafka::{Config, Error};
@@ -132,12 +133,14 @@ const READER: Settings = &[
     ("isolation.level", "read_committed"),
     // An offset that is gone is for the owner to judge, never to be replaced in silence.
     ("auto.offset.reset", "error"),
-    // How positions move over control records and gaps. An end that is read in a batch makes librdkafka 2.12 skip a
-    // record when the partition is paused later; nothing here ever pauses.
+    // How positions move over control records and gaps. An end that is read in a batch makes
+    // librdkafka 2.12 skip a record when the partition is paused later; nothing here ever pauses.
     ("enable.partition.eof", "true"),
     ("check.crcs", "true"),
     // A queue that is full stops fetching for this long; the default of 1 s stalls a partition.
     ("fetch.queue.backoff.ms", "10"),
+    // A topic that was just created, or has just moved, is not served at once.
+    ("fetch.error.backoff.ms", "100"),
     ("fetch.wait.max.ms", "100"),
     ("fetch.max.bytes", "52428800"),
 ];

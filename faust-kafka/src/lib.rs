@@ -1,15 +1,19 @@
 //! The data plane of Faust: a thin, safe layer over librdkafka.
 //!
-//! Kafka's C client decides how fast a stream processor can be, and its defaults and its usual wrappers are not made
-//! for one. This crate offers exactly what an engine needs, with every trap of the client handled in one place:
+//! Kafka's C client decides how fast a stream processor can be, and its defaults and its usual
+//! wrappers are not made for one. This crate offers exactly what an engine needs, with every trap
+//! of the client handled in one place:
 //!
 //! - [`Admin`]: topics, offsets, commits of a group; blocking calls for start-up and recovery;
-//! - [`Member`]: membership of a consumer group, and nothing else: it is never assigned a partition, so a rebalance
-//!   never disturbs a fetcher; [`Assignor`] decides who gets what;
-//! - [`Reader`]: fetches partitions from given offsets, one queue each, in batches of owned messages;
-//! - [`Producer`] and [`TransactionalProducer`]: sends by topic handle and partition; [`Deliveries`] counts what arrived.
+//! - [`Member`]: membership of a consumer group, and nothing else: it is never assigned a
+//!   partition, so a rebalance never disturbs a fetcher; [`Assignor`] decides who gets what;
+//! - [`Reader`]: fetches partitions from given offsets, one queue each, in batches of owned
+//!   messages;
+//! - [`Producer`] and [`TransactionalProducer`]: sends by topic handle and partition;
+//!   [`Deliveries`] counts what arrived.
 //!
-//! Blocking calls say so; they belong on a thread of their own, never on a thread that runs futures.
+//! Blocking calls say so; they belong on a thread of their own, never on a thread that runs
+//! futures.
 //!
 //! ```no_run
 //! use std::{future::poll_fn, time::Duration};
@@ -36,6 +40,7 @@
 //! # }
 //! ```
 
+mod code;
 mod config;
 mod error;
 
@@ -52,8 +57,9 @@ mod wake;
 pub use admin::{
     Admin, Commit, Committed, ConfigEntry, Isolation, NewTopic, OffsetSpec, TopicInfo,
 };
+pub use code::Code;
 pub use config::{ClientEvent, Config};
-pub use error::{Code, Error, Result, SendError, TxnError, TxnErrorKind};
+pub use error::{Error, Result, SendError, TxnError, TxnErrorKind};
 pub use member::{Assigned, Assignor, GroupMetadata, Member, MemberEvent, MemberInfo, Strategy};
 pub use producer::{
     Deliveries, Producer, Record, SlotOffset, TopicHandle, TransactionalProducer, partition_for,

@@ -33,8 +33,8 @@ pub(crate) unsafe extern "C" fn log(
 }
 
 fn write(client: &str, level: c_int, facility: &str, line: &str) {
-    // A broker that cannot be reached is logged again and again under these names. It is an event as well, and the
-    // application says it once.
+    // A broker that cannot be reached is logged again and again under these names. It is an event
+    // as well, and the application says it once.
     let noise = matches!(facility, "FAIL" | "ERROR");
     match level {
         0..=3 if !noise => tracing::error!(target: "librdkafka", client, facility, "{line}"),
@@ -52,6 +52,7 @@ pub(crate) fn error_of(rk: *mut sys::rd_kafka_t, event: &Event) -> Option<Error>
             let (code, text) = fatal_of(rk);
             Some(Error::Fatal { code, text })
         }
+        code if event.is_fatal() => Some(Error::Fatal { code, text: said }),
         Code::TRANSPORT | Code::RESOLVE => {
             tracing::debug!(target: "librdkafka", %code, "{said}");
             None

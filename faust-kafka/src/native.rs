@@ -15,7 +15,8 @@ unsafe extern "C" {
     fn faust_event_code(event: *mut sys::rd_kafka_event_t) -> c_int;
 }
 
-/// A timeout as librdkafka takes it. Never "forever": a longer one than its integer holds is the longest it holds.
+/// A timeout as librdkafka takes it. Never "forever": a longer one than its integer holds is the
+/// longest it holds.
 pub(crate) fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
 }
@@ -153,6 +154,11 @@ impl Event {
         Code(unsafe { faust_event_code(self.ptr()) })
     }
 
+    pub(crate) fn is_fatal(&self) -> bool {
+        // SAFETY: the event is alive.
+        unsafe { sys::rd_kafka_event_error_is_fatal(self.ptr()) != 0 }
+    }
+
     pub(crate) fn text(&self) -> String {
         // SAFETY: the event is alive, and so is its string.
         unsafe { text(sys::rd_kafka_event_error_string(self.ptr())) }
@@ -181,7 +187,8 @@ pub(crate) struct Entry {
 
 impl Partitions {
     pub(crate) fn new() -> Self {
-        // SAFETY: has no preconditions; never NULL, for librdkafka aborts the process when memory runs out.
+        // SAFETY: has no preconditions; never NULL, for librdkafka aborts the process when memory
+        // runs out.
         Self(unsafe { sys::rd_kafka_topic_partition_list_new(1) })
     }
 
@@ -198,8 +205,9 @@ impl Partitions {
         metadata: Option<&str>,
     ) -> Result<()> {
         let topic = c_name("topic", topic)?;
-        // SAFETY: the list is alive and ours alone; the entry that is returned stays where it is until the next one
-        // is added. Metadata is freed by librdkafka, so it is copied with its allocator.
+        // SAFETY: the list is alive and ours alone; the entry that is returned stays where it is
+        // until the next one is added. Metadata is freed by librdkafka, so it is copied with its
+        // allocator.
         unsafe {
             let entry =
                 sys::rd_kafka_topic_partition_list_add(self.ptr(), topic.as_ptr(), partition);
@@ -241,7 +249,8 @@ impl Entry {
     /// # Safety
     /// The entry is alive, and nobody changes it meanwhile.
     pub(crate) unsafe fn read(entry: *const sys::rd_kafka_topic_partition_t) -> Self {
-        // SAFETY: as promised. The code is read as an integer: it may be one that the enum in the binding does not know.
+        // SAFETY: as promised. The code is read as an integer: it may be one that the enum in the
+        // binding does not know.
         unsafe {
             let metadata = (*entry).metadata.cast_const().cast::<u8>();
             Self {

@@ -5,8 +5,8 @@ use std::{
     task::{Context, Waker},
 };
 
-/// Holds the waker of the task that waits. Callbacks may come while librdkafka holds a lock of its own, so nothing but
-/// a waker is ever called from here, and never with ours held.
+/// Holds the waker of the task that waits. Callbacks may come while librdkafka holds a lock of its
+/// own, so nothing but a waker is ever called from here, and never with ours held.
 #[derive(Debug, Default)]
 pub(crate) struct WakerCell(Mutex<Option<Waker>>);
 

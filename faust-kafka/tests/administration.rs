@@ -1,5 +1,6 @@
 //! What calls about topics and offsets promise.
 
+#[cfg(test)]
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! What all clients have in common: settings, reports, names.
 
+#[cfg(test)]
 mod support;
 
 use std::sync::mpsc;

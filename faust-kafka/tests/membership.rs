@@ -1,5 +1,6 @@
 //! What membership of a group promises.
 
+#[cfg(test)]
 mod support;
 
 use std::{
@@ -9,7 +10,7 @@ use std::{
 };
 
 use faust_kafka::{
-    Assignor, Config, Error, Member, MemberEvent, Producer, Reader, Record, Strategy,
+    Assignor, Code, Config, Error, Member, MemberEvent, Producer, Reader, Record, Strategy,
     TopicPartition, TransactionalProducer, TxnErrorKind,
 };
 use support::{
@@ -23,7 +24,8 @@ fn join(group: &str, instance: Option<&str>, topic: &str, assignor: &Arc<Even>) 
     Joined::new(&config(), group, instance, topic, Strategy::Assignor(assignor))
 }
 
-/// What matters most: a task that takes its time to hand over must not stop the partitions that stay.
+/// What matters most: a task that takes its time to hand over must not stop the partitions that
+/// stay.
 #[test]
 fn a_revocation_answered_after_four_seconds_stops_no_other_partition() {
     let (topic, group) = (topic(4), unique("group"));
@@ -44,12 +46,16 @@ fn a_revocation_answered_after_four_seconds_stops_no_other_partition() {
         }
     });
 
-    first.hold.store(true, Ordering::SeqCst);
-    let second = join(&group, None, &topic, &Even::saying("second"));
-    let (mut held, mut released) = (None, None);
+    let (mut held, mut released, mut second) = (None, None, None);
     let (mut last, mut gap, mut expected) = (Instant::now(), Duration::ZERO, 0);
     while expected < 650 {
         let batch = next(&mut staying, SOON).expect("records").unwrap();
+        // Records come: from here on the second member makes the first one give up half of its.
+        let second = second.get_or_insert_with(|| {
+            last = Instant::now();
+            first.hold.store(true, Ordering::SeqCst);
+            join(&group, None, &topic, &Even::saying("second"))
+        });
         for message in batch.iter() {
             assert_eq!(message.offset(), expected, "nothing is lost or repeated");
             expected += 1;
@@ -69,6 +75,7 @@ fn a_revocation_answered_after_four_seconds_stops_no_other_partition() {
     }
     assert!(gap < Duration::from_secs(1), "a gap of {gap:?}");
     assert!(released.is_some(), "the answer was held back while records came");
+    let second = second.unwrap();
     eventually("both have their share", || first.count() == 2 && second.count() == 2);
     writer.join().unwrap();
 }
@@ -192,6 +199,69 @@ fn a_place_in_the_group_vouches_for_commits_until_it_is_lost() {
     producer.abort(SOON).unwrap();
     // What librdkafka would return now is a blank cheque: brokers check nothing of it.
     assert!(matches!(member.group_metadata(), Err(Error::NotJoined { .. })));
+}
+
+#[test]
+fn a_place_of_an_earlier_generation_vouches_for_nothing() {
+    let (topic, group) = (topic(2), unique("group"));
+    let first = join(&group, None, &topic, &Even::saying("first"));
+    eventually("alone", || first.count() == 2);
+    let before = first.member.group_metadata().unwrap();
+    let second = join(&group, None, &topic, &Even::saying("second"));
+    eventually("shared", || first.count() == 1 && second.count() == 1);
+    let now = first.member.group_metadata().unwrap();
+    assert!(now.generation() > before.generation());
+
+    let producer = support::transactional(&unique("txn"));
+    let offsets = [(TopicPartition::new(&topic, 0), 1, "")];
+    producer.begin().unwrap();
+    let refused = producer.send_offsets(&offsets, &before, SOON).unwrap_err();
+    assert_eq!(refused.kind, TxnErrorKind::Abortable, "{refused}");
+    producer.abort(SOON).unwrap();
+    // The producer is as good as before.
+    producer.begin().unwrap();
+    producer.send_offsets(&offsets, &now, SOON).unwrap();
+    producer.commit(SOON).unwrap();
+}
+
+#[test]
+fn a_member_that_nobody_polls_loses_its_partitions_and_comes_back() {
+    let (topic, group) = (topic(2), unique("group"));
+    let patience = config().set("session.timeout.ms", "6000").set("max.poll.interval.ms", "6000");
+    let assignor: Arc<dyn Assignor> = Even::saying("sleeper");
+    let strategy = Strategy::Assignor(assignor);
+    let member = Member::new(&patience, &group, None, &[&topic], strategy).unwrap();
+    let assigned = |member: &Member| {
+        let event = member.poll(Duration::from_millis(20));
+        let is = matches!(&event, Some(MemberEvent::Assigned(all)) if all.len() == 2);
+        member.answer().unwrap();
+        is
+    };
+    eventually("assigned", || assigned(&member));
+    thread::sleep(Duration::from_millis(7_500));
+    let mut said = Vec::new();
+    eventually("revoked", || {
+        said.extend(member.poll(Duration::from_millis(20)));
+        matches!(said.last(), Some(MemberEvent::Revoked { partitions, lost: true }) if partitions.len() == 2)
+    });
+    assert!(said.iter().any(|event| matches!(event, MemberEvent::Error(_))), "{said:?}");
+    member.answer().unwrap();
+    eventually("assigned again", || assigned(&member));
+}
+
+#[test]
+fn of_two_static_members_of_a_name_the_newer_wins() {
+    let (topic, group) = (topic(2), unique("group"));
+    let old = join(&group, Some("twin"), &topic, &Even::saying("old"));
+    eventually("assigned", || old.count() == 2);
+    let new = join(&group, Some("twin"), &topic, &Even::saying("new"));
+    eventually("assigned", || new.count() == 2);
+    eventually("the older hears of it", || {
+        let events = old.events.lock().unwrap();
+        events.iter().any(|event| {
+            matches!(event, MemberEvent::Error(Error::Fatal { code: Code::FENCED_INSTANCE_ID, .. }))
+        })
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What readers promise.
 
+#[cfg(test)]
 mod support;
 
 use std::{thread, time::Duration};
@@ -156,7 +157,8 @@ fn a_partition_is_open_once_and_can_be_opened_again_elsewhere() {
     assert_eq!(read_to_end(&mut second)[0].0, 5);
 }
 
-/// librdkafka 2.12 counts an end as a record in a batch read and skips one when it pauses: we have ends, never pauses.
+/// librdkafka 2.12 counts an end as a record in a batch read and skips one when it pauses: we have
+/// ends, never pauses.
 #[test]
 fn ends_in_the_middle_lose_no_record() {
     let topic = topic(2);
@@ -177,7 +179,8 @@ fn ends_in_the_middle_lose_no_record() {
     assert_eq!(found, wanted);
 }
 
-/// What is fetched between the assignment and the split of its queue would end up where nobody looks.
+/// What is fetched between the assignment and the split of its queue would end up where nobody
+/// looks.
 #[test]
 fn no_record_is_fetched_past_its_queue() {
     let topic = topic(8);

@@ -1,5 +1,6 @@
 //! What transactions promise.
 
+#[cfg(test)]
 mod support;
 
 use std::time::{Duration, Instant};
@@ -8,26 +9,12 @@ use faust_kafka::{
     Admin, Commit, Committed, Deliveries, Error, GroupMetadata, Isolation, OffsetSpec, Reader,
     Record, SlotOffset, TopicPartition, TransactionalProducer, TxnErrorKind,
 };
-use support::{SOON, admin, config, end, read_to_end, topic, unique};
+use support::{
+    SOON, admin, config, end, read_to_end, send_within as send, topic, transactional as producer,
+    unique,
+};
 
-fn producer(id: &str) -> TransactionalProducer {
-    let producer = TransactionalProducer::new(&config(), id).unwrap();
-    producer.init(SOON).unwrap();
-    producer
-}
-
-fn send(
-    producer: &TransactionalProducer,
-    topic: &str,
-    value: &str,
-    deliveries: Option<(&Deliveries, u32)>,
-) {
-    let handle = producer.topic(topic).unwrap();
-    let record = Record { value: Some(value.as_bytes()), ..Record::default() };
-    producer.send(&handle, &record, deliveries).unwrap();
-}
-
-/// The crate's own commit sleeps in slices of 100 ms; ours returns when the broker has answered.
+/// The usual commit sleeps in slices of 100 ms; this one returns when the broker has answered.
 #[test]
 fn a_commit_takes_as_long_as_the_broker_does() {
     let topic = topic(1);
@@ -47,7 +34,8 @@ fn a_commit_takes_as_long_as_the_broker_does() {
     assert_eq!(read_to_end(&mut reader.partition(&topic, 0, 0).unwrap()).len(), 40);
 }
 
-/// Nobody else polls the producer: its own thread frees what the abort drops, or the abort would wait for that.
+/// Nobody else polls the producer: its own thread frees what the abort drops, or the abort would
+/// wait for that.
 #[test]
 fn an_abort_returns_with_messages_under_way() {
     let topic = topic(1);
@@ -143,7 +131,8 @@ fn offsets_and_their_metadata_are_committed_with_the_records() {
     let found = committed(&admin, &group, &place, true).unwrap().unwrap();
     assert_eq!((found.offset, found.metadata.as_str()), (1, "first"));
 
-    // A member of this group, as far as the broker can tell, would be needed for more: see the tests of membership.
+    // A member of this group, as far as the broker can tell, would be needed for more: see the
+    // tests of membership.
     let stranger = GroupMetadata::new(&group, 7, "nobody", None).unwrap();
     let producer = producer(&unique("txn"));
     producer.begin().unwrap();

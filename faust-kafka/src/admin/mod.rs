@@ -1,4 +1,5 @@
-//! Topics, offsets and commits of a group. Every call blocks, at the longest for the timeout that it is given.
+//! Topics, offsets and commits of a group. Every call blocks, at the longest for the timeout that
+//! it is given.
 
 mod offsets;
 mod request;

@@ -18,9 +18,11 @@ use crate::{
 pub enum OffsetSpec {
     /// The first that the log still holds.
     Earliest,
-    /// The next that will be written: the high watermark, or the last stable offset when reading committed.
+    /// The next that will be written: the high watermark, or the last stable offset when reading
+    /// committed.
     Latest,
-    /// The first record with this time (milliseconds) or a later one; none if there is no such record.
+    /// The first record with this time (milliseconds) or a later one; none if there is no such
+    /// record.
     Time(i64),
 }
 
@@ -55,7 +57,8 @@ pub struct Commit {
 }
 
 impl Admin {
-    /// Offsets of many partitions in one call, in the order of `specs`. A partition can be asked for once per call.
+    /// Offsets of many partitions in one call, in the order of `specs`. A partition can be asked
+    /// for once per call.
     pub fn list_offsets(
         &self,
         specs: &[(TopicPartition, OffsetSpec)],
@@ -70,7 +73,8 @@ impl Admin {
             let offset = match *spec {
                 OffsetSpec::Latest => -1,
                 OffsetSpec::Earliest => -2,
-                // Below 0 there are no times, and librdkafka has other meanings for some of the numbers.
+                // Below 0 there are no times, and librdkafka has other meanings for some of the
+                // numbers.
                 OffsetSpec::Time(time) => time.max(0),
             };
             wanted.add(&partition.topic, partition.partition, offset, None)?;
@@ -85,7 +89,8 @@ impl Admin {
         };
         let kind = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS;
         let answer = self.request("listing offsets", kind, timeout, |rk, options, queue| {
-            // SAFETY: all is alive, and what is asked is copied. The isolation level is an option of this request.
+            // SAFETY: all is alive, and what is asked is copied. The isolation level is an option
+            // of this request.
             unsafe {
                 let set = sys::rd_kafka_AdminOptions_set_isolation_level(options.ptr(), level);
                 let _ = NativeError::take(set);
@@ -105,8 +110,8 @@ impl Admin {
 
     /// What a group has committed for each partition, in the order of `partitions`.
     ///
-    /// With `require_stable` an open transaction that commits offsets of these partitions makes this fail with
-    /// [`Error::UnstableOffsets`]: ask again.
+    /// With `require_stable` an open transaction that commits offsets of these partitions makes
+    /// this fail with [`Error::UnstableOffsets`]: ask again.
     pub fn committed(
         &self,
         group: &str,
@@ -125,7 +130,8 @@ impl Admin {
         let what = format!("reading the committed offsets of {group}");
         let kind = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
         let answer = self.request(&what, kind, timeout, |rk, options, queue| {
-            // SAFETY: all is alive, and what is asked is copied. Stability is an option of this request.
+            // SAFETY: all is alive, and what is asked is copied. Stability is an option of this
+            // request.
             unsafe {
                 let stable = i32::from(require_stable);
                 let set =
@@ -180,7 +186,8 @@ impl Admin {
         done.into_iter().try_for_each(|entry| refused(entry.code, &entry.partition, &what))
     }
 
-    /// Deletes the records of each partition before an offset; one result each: the new first offset.
+    /// Deletes the records of each partition before an offset; one result each: the new first
+    /// offset.
     pub fn delete_records(
         &self,
         before: &[(TopicPartition, i64)],

@@ -38,7 +38,8 @@ impl Drop for Options {
 }
 
 impl Admin {
-    /// Makes a request and waits for its answer. `ask` gets the client, the options and the queue for the answer.
+    /// Makes a request and waits for its answer. `ask` gets the client, the options and the queue
+    /// for the answer.
     pub(super) fn request(
         &self,
         what: &str,
@@ -86,10 +87,12 @@ pub(super) unsafe fn single(what: String, code: Code, said: *const c_char) -> Re
     Err(Error::Request { what, code, text: if said.is_empty() { code.text() } else { said } })
 }
 
-/// The elements of an array that librdkafka returns: a pointer to the first, and a count that it sets.
+/// The elements of an array that librdkafka returns: a pointer to the first, and a count that it
+/// sets.
 ///
 /// # Safety
-/// `get` returns an array of as many elements as it sets the count to, alive for as long as they are used.
+/// `get` returns an array of as many elements as it sets the count to, alive for as long as they
+/// are used.
 pub(super) unsafe fn array<T: Copy>(get: impl FnOnce(*mut usize) -> *mut T) -> Vec<T> {
     let mut count = 0;
     let first = get(&mut count);

@@ -130,19 +130,22 @@ impl Admin {
     ) -> Result<Vec<(TopicInfo, Code)>> {
         let mut metadata = ptr::null();
         let all = c_int::from(topic.is_null());
-        // SAFETY: the client is alive, and so is the topic if there is one; librdkafka sets `metadata` if it succeeds.
+        // SAFETY: the client is alive, and so is the topic if there is one; librdkafka sets
+        // `metadata` if it succeeds.
         match Code(unsafe {
             faust_metadata(self.0.ptr(), all, topic, &mut metadata, millis(timeout))
         }) {
             Code::NONE => {}
-            // Without any broker librdkafka waits for one until the time is up, and then says that there is none.
+            // Without any broker librdkafka waits for one until the time is up, and then says that
+            // there is none.
             Code::TIMED_OUT | Code::TRANSPORT => {
                 return Err(Error::TimedOut { what: what.to_owned(), after: timeout });
             }
             code => return Err(Error::Request { what: what.to_owned(), code, text: code.text() }),
         }
-        // SAFETY: the metadata is ours, its arrays are as long as it says, and it is destroyed once, after the copy.
-        // Codes are read as integers: they may be ones that the enum in the binding does not know.
+        // SAFETY: the metadata is ours, its arrays are as long as it says, and it is destroyed
+        // once, after the copy. Codes are read as integers: they may be ones that the enum in the
+        // binding does not know.
         unsafe {
             let count = usize::try_from((*metadata).topic_cnt).unwrap_or(0);
             let topics = (0..count).map(|i| {
@@ -279,7 +282,8 @@ impl<T> Drop for Owned<T> {
 fn native_topic(topic: &NewTopic) -> Result<*mut sys::rd_kafka_NewTopic_t> {
     let name = c_name("topic", &topic.name)?;
     let mut reason: [c_char; 512] = [0; 512];
-    // SAFETY: the name is copied; `reason` has the given size and is a C string if there is no topic.
+    // SAFETY: the name is copied; `reason` has the given size and is a C string if there is no
+    // topic.
     let native = unsafe {
         sys::rd_kafka_NewTopic_new(
             name.as_ptr(),
@@ -297,7 +301,8 @@ fn native_topic(topic: &NewTopic) -> Result<*mut sys::rd_kafka_NewTopic_t> {
     let mut owned = Owned(vec![native], sys::rd_kafka_NewTopic_destroy);
     for (key, value) in &topic.config {
         let (key, value) = (c_name("setting", key)?, c_name("value", value)?);
-        // SAFETY: the topic is alive; both are copied. It fails for nothing that a C string can hold.
+        // SAFETY: the topic is alive; both are copied. It fails for nothing that a C string can
+        // hold.
         unsafe { sys::rd_kafka_NewTopic_set_config(native, key.as_ptr(), value.as_ptr()) };
     }
     owned.0.clear();

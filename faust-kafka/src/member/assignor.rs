@@ -4,9 +4,9 @@ use crate::TopicPartition;
 
 /// Distributes the partitions of a group, and carries data between its members.
 ///
-/// All methods run on the client's own thread, and heartbeats wait for them: they return soon and call no client. A
-/// panic is caught: the group then keeps what it has and tries again, and the member reports
-/// [`Error::Assignor`](crate::Error::Assignor).
+/// All methods run on the client's own thread, and heartbeats wait for them: they return soon and
+/// call no client. A panic is caught: the group then keeps what it has and tries again, and the
+/// member reports [`Error::Assignor`](crate::Error::Assignor).
 ///
 /// ```
 /// # use faust_kafka::{Assigned, Assignor, MemberInfo, TopicPartition};
@@ -45,12 +45,14 @@ pub trait Assignor: Send + Sync {
 
     /// Who gets what; runs on one member (the leader) at each rebalance.
     ///
-    /// The lists are final. A partition that moves must be given to nobody as long as another member owns it: that one
-    /// gives it up, joins again, and this is asked anew. Members that are left out get nothing. `topics` are those
-    /// that exist and that a member reads, with their partition counts.
+    /// The lists are final. A partition that moves must be given to nobody as long as another
+    /// member owns it: that one gives it up, joins again, and this is asked anew. Members that are
+    /// left out get nothing. `topics` are those that exist and that a member reads, with their
+    /// partition counts.
     fn assign(&self, members: &[MemberInfo], topics: &[(String, i32)]) -> Vec<Assigned>;
 
-    /// What this member got: all its partitions, and what the leader told it. It comes before the events.
+    /// What this member got: all its partitions, and what the leader told it. It comes before the
+    /// events.
     fn assigned(&self, partitions: &[TopicPartition], user_data: &[u8], generation: i32);
 }
 
@@ -66,8 +68,8 @@ pub struct MemberInfo {
     pub topics: Vec<String>,
     /// The partitions that it says it owns.
     pub owned: Vec<TopicPartition>,
-    /// The generation in which it got them, -1 if in none: of two that claim the same partition the higher one is
-    /// right, the other was away for a while.
+    /// The generation in which it got them, -1 if in none: of two that claim the same partition the
+    /// higher one is right, the other was away for a while.
     pub generation: i32,
     /// What [`Assignor::user_data`] returned there.
     pub user_data: Vec<u8>,

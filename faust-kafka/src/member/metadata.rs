@@ -6,8 +6,8 @@ use rdkafka_sys as sys;
 
 use crate::{Error, Result, native::c_name};
 
-/// A member's place in its group: group, generation, member and instance. Brokers compare it with what they know, so
-/// that one who has lost a partition cannot commit for it.
+/// A member's place in its group: group, generation, member and instance. Brokers compare it with
+/// what they know, so that one who has lost a partition cannot commit for it.
 #[derive(Debug)]
 pub struct GroupMetadata(*mut sys::rd_kafka_consumer_group_metadata_t);
 
@@ -23,7 +23,8 @@ impl GroupMetadata {
         Self(metadata)
     }
 
-    /// A place that was put down in writing: for tools, and for tests of what happens to a member that is gone.
+    /// A place that was put down in writing: for tools, and for tests of what happens to a member
+    /// that is gone.
     ///
     /// ```
     /// # use faust_kafka::GroupMetadata;
@@ -33,7 +34,8 @@ impl GroupMetadata {
     /// ```
     pub fn new(group: &str, generation: i32, member: &str, instance: Option<&str>) -> Result<Self> {
         if generation < 0 || member.is_empty() {
-            // Brokers take commits without a generation for those of a group without members, and check nothing.
+            // Brokers take commits without a generation for those of a group without members, and
+            // check nothing.
             return Err(Error::Argument {
                 what: format!("generation {generation} of member {member:?}"),
                 reason: "that is no place in a group".to_owned(),

@@ -36,18 +36,21 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// A member of a consumer group that is never assigned a partition: it only learns which ones are its own.
+/// A member of a consumer group that is never assigned a partition: it only learns which ones are
+/// its own.
 ///
-/// librdkafka stops a client's whole fetching, and throws away what it has fetched, as long as a rebalance is not
-/// answered. So who is a member does not fetch (a [`Reader`](crate::Reader) does), and a revocation can be answered
-/// when the tasks of its partitions have handed over, seconds later, while all others go on.
+/// librdkafka stops a client's whole fetching, and throws away what it has fetched, as long as a
+/// rebalance is not answered. So who is a member does not fetch (a [`Reader`](crate::Reader) does),
+/// and a revocation can be answered when the tasks of its partitions have handed over, seconds
+/// later, while all others go on.
 ///
-/// One thread polls it, without pauses longer than `max.poll.interval.ms`; the other calls come from any thread.
-/// **Every [`MemberEvent::Assigned`] and [`MemberEvent::Revoked`] must be [answered](Self::answer)**, those with empty
-/// lists too: the group waits until then. An assignment is answered at once.
+/// One thread polls it, without pauses longer than `max.poll.interval.ms`; the other calls come
+/// from any thread. **Every [`MemberEvent::Assigned`] and [`MemberEvent::Revoked`] must be
+/// [answered](Self::answer)**, those with empty lists too: the group waits until then. An
+/// assignment is answered at once.
 ///
-/// Dropped without [`leave`](Self::leave), it is gone as if the process had died: others get its partitions when its
-/// session times out, unless a static member of its name comes back before.
+/// Dropped without [`leave`](Self::leave), it is gone as if the process had died: others get its
+/// partitions when its session times out, unless a static member of its name comes back before.
 ///
 /// ```no_run
 /// # use std::{sync::Arc, time::Duration};
@@ -109,7 +112,8 @@ pub enum MemberEvent {
         /// Whether others may have them already, so that nothing of them can be committed any more.
         lost: bool,
     },
-    /// The group does not work as it should. The member goes on by itself, except after [`Error::Fatal`].
+    /// The group does not work as it should. The member goes on by itself, except after
+    /// [`Error::Fatal`].
     Error(Error),
 }
 
@@ -123,8 +127,9 @@ enum Rebalance {
 }
 
 impl Member {
-    /// Joins a group for these topics; a name that begins with `^` is a regular expression. With an `instance` it is
-    /// a static member: one that comes back under the same name takes its place without a rebalance.
+    /// Joins a group for these topics; a name that begins with `^` is a regular expression. With an
+    /// `instance` it is a static member: one that comes back under the same name takes its place
+    /// without a rebalance.
     pub fn new(
         config: &Config,
         group: &str,
@@ -204,7 +209,8 @@ impl Member {
 
     /// Answers the last `Assigned` or `Revoked`; does nothing if there is none to answer.
     ///
-    /// The answer is always empty: what the member owns follows from the group's assignment, not from it.
+    /// The answer is always empty: what the member owns follows from the group's assignment, not
+    /// from it.
     pub fn answer(&self) -> Result<()> {
         let Some(rebalance) = self.pending().take() else { return Ok(()) };
         let (rk, none) = (self.client.ptr(), Partitions::new());
@@ -217,7 +223,8 @@ impl Member {
                 (Rebalance::Revoke, true) => {
                     NativeError::take(sys::rd_kafka_incremental_unassign(rk, none.ptr()))
                 }
-                // `range` revokes everything first: its answers are not lists to add or to take away.
+                // `range` revokes everything first: its answers are not lists to add or to take
+                // away.
                 (Rebalance::Assign, false) => {
                     let code = Code(faust_assign(rk, none.ptr()));
                     return self.checked(code, "answering an assignment");
@@ -240,15 +247,15 @@ impl Member {
             let metadata = sys::rd_kafka_consumer_group_metadata(self.client.ptr());
             (!metadata.is_null()).then(|| GroupMetadata::own(metadata))
         };
-        // Without a place librdkafka returns generation -1 and no member, which the brokers take for a commit of a
-        // group without members, and do not check.
+        // Without a place librdkafka returns generation -1 and no member, which the brokers take
+        // for a commit of a group without members, and do not check.
         metadata
             .filter(GroupMetadata::joined)
             .ok_or_else(|| Error::NotJoined { group: self.group.clone() })
     }
 
-    /// Joins again, so that the user data of all members is exchanged anew. A rebalance that is under way is finished
-    /// first; the next polls see to that.
+    /// Joins again, so that the user data of all members is exchanged anew. A rebalance that is
+    /// under way is finished first; the next polls see to that.
     pub fn rejoin(&self) -> Result<()> {
         match &self.hooks {
             Some(hooks) => {
@@ -261,13 +268,14 @@ impl Member {
         }
     }
 
-    /// Leaves the group, answering what is still to be answered, so that others get the partitions at once; a static
-    /// member too. Blocks, at the longest for `timeout`. Finish and commit before.
+    /// Leaves the group, answering what is still to be answered, so that others get the partitions
+    /// at once; a static member too. Blocks, at the longest for `timeout`. Finish and commit
+    /// before.
     pub fn leave(&self, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
         let late = || Error::TimedOut { what: format!("leaving {}", self.group), after: timeout };
-        // A static member does not leave when it is closed, only when it unsubscribes; so that comes first, and the
-        // leaving is sent (the member's id is gone then) before the close.
+        // A static member does not leave when it is closed, only when it unsubscribes; so that
+        // comes first, and the leaving is sent (the member's id is gone then) before the close.
         // SAFETY: the client is alive.
         unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) };
         self.answer()?;

@@ -195,7 +195,8 @@ unsafe extern "C" fn faust_assignor_assign(
         Ok(plan) => {
             for (member, Share { partitions, user_data }) in plan.iter().enumerate() {
                 for (topic, partition) in partitions {
-                    // SAFETY: the sink is the array of all members, and the index is one of theirs; the name is copied.
+                    // SAFETY: the sink is the array of all members, and the index is one of theirs;
+                    // the name is copied.
                     unsafe { faust_sink_partition(sink, member, topic.as_ptr(), *partition) };
                 }
                 // SAFETY: as above; the data is copied.
@@ -220,7 +221,8 @@ struct Share {
     user_data: Vec<u8>,
 }
 
-/// The plan in the order of the members, or why it cannot be carried out. Nothing is written before all of it is good.
+/// The plan in the order of the members, or why it cannot be carried out. Nothing is written before
+/// all of it is good.
 fn checked(members: &[MemberInfo], plan: Vec<Assigned>) -> Result<Vec<Share>, String> {
     let mut shares: Vec<Share> = members.iter().map(|_| Share::default()).collect();
     for assigned in plan {

@@ -15,8 +15,8 @@ use crate::{Error, Result, SendError, wake::WakerCell};
 
 /// Counts what became of records. Clones count together.
 ///
-/// A producer never waits for a single record: a whole cut is sent with one of these, and is through when all of it is
-/// settled.
+/// A producer never waits for a single record: a whole cut is sent with one of these, and is
+/// through when all of it is settled.
 ///
 /// ```no_run
 /// # use faust_kafka::{Config, Deliveries, Producer, Record};
@@ -42,7 +42,8 @@ pub enum SlotOffset {
     None,
     /// Records have arrived, but only in answers to retries, in which the brokers do not say where.
     Unknown,
-    /// This one is the highest that a broker named. It is exact unless later records were settled by retries.
+    /// This one is the highest that a broker named. It is exact unless later records were settled
+    /// by retries.
     Known(i64),
 }
 
@@ -58,8 +59,8 @@ struct Counts {
     slots: Box<[Slot]>,
 }
 
-/// What a record carries through librdkafka: a pointer to one of these stands for the slot and for a share of the
-/// counts it is in.
+/// What a record carries through librdkafka: a pointer to one of these stands for the slot and for
+/// a share of the counts it is in.
 struct Slot {
     /// `NONE`, `UNKNOWN` or an offset: in this order, so that the highest wins.
     offset: AtomicI64,
@@ -75,8 +76,8 @@ const NONE: i64 = -2;
 const UNKNOWN: i64 = -1;
 
 impl Deliveries {
-    /// Counts for records of `slots` kinds (one for each changelog partition, for instance), whose offsets are kept
-    /// apart. At least one.
+    /// Counts for records of `slots` kinds (one for each changelog partition, for instance), whose
+    /// offsets are kept apart. At least one.
     pub fn new(slots: u32) -> Self {
         Self(Arc::new_cyclic(|counts| Counts {
             pending: AtomicU64::new(0),
@@ -213,8 +214,8 @@ impl Ticket {
     }
 
     fn counts(self) -> Arc<Counts> {
-        // SAFETY: the ticket holds a share of the counts, taken by `Arc::into_raw`; this takes it back, once, for it
-        // consumes the ticket.
+        // SAFETY: the ticket holds a share of the counts, taken by `Arc::into_raw`; this takes it
+        // back, once, for it consumes the ticket.
         unsafe { Arc::from_raw((*self.0).counts) }
     }
 }

@@ -20,9 +20,11 @@ unsafe extern "C" {
     fn faust_flush(rk: *mut sys::rd_kafka_t, timeout_ms: c_int) -> c_int;
 }
 
-/// An idempotent producer: every record arrives once and in order, or its delivery is reported as failed.
+/// An idempotent producer: every record arrives once and in order, or its delivery is reported as
+/// failed.
 ///
-/// Dropped, it gives up what is still under way (and says so to the [`Deliveries`]): [`flush`](Self::flush) first.
+/// Dropped, it gives up what is still under way (and says so to the [`Deliveries`]):
+/// [`flush`](Self::flush) first.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -46,15 +48,17 @@ impl Producer {
         Ok(Self(send::Sender::start(config, &Role::Producer)?))
     }
 
-    /// A handle for sending to a topic; the same one each time. It does not ask whether there is such a topic.
+    /// A handle for sending to a topic; the same one each time. It does not ask whether there is
+    /// such a topic.
     pub fn topic(&self, name: &str) -> Result<TopicHandle> {
         self.0.topic(name)
     }
 
     /// Queues a record. Never blocks.
     ///
-    /// What becomes of it is counted in the deliveries, its offset kept in one of their slots. A partition that does
-    /// not exist is refused at once, or later by a failed delivery if the topic is not known yet.
+    /// What becomes of it is counted in the deliveries, its offset kept in one of their slots. A
+    /// partition that does not exist is refused at once, or later by a failed delivery if the topic
+    /// is not known yet.
     pub fn send(
         &self,
         topic: &TopicHandle,
@@ -64,7 +68,8 @@ impl Producer {
         self.0.send(topic, record, deliveries)
     }
 
-    /// Sends what is queued without lingering and waits until it is known what became of it. Blocks.
+    /// Sends what is queued without lingering and waits until it is known what became of it.
+    /// Blocks.
     pub fn flush(&self, timeout: Duration) -> Result<()> {
         // SAFETY: the client is alive.
         match Code(unsafe { faust_flush(self.0.client.ptr(), millis(timeout)) }) {

@@ -1,7 +1,8 @@
 //! Where a key belongs.
 
-/// The partition of a key, as Kafka's Java client chooses it, so that programs in any language agree: murmur2 of the
-/// key, without its sign, modulo the number of partitions (which is at least 1).
+/// The partition of a key, as Kafka's Java client chooses it, so that programs in any language
+/// agree: murmur2 of the key, without its sign, modulo the number of partitions (which is at least
+/// 1).
 ///
 /// ```
 /// # use faust_kafka::partition_for;

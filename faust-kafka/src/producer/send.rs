@@ -34,7 +34,8 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// The value; none for a tombstone.
     pub value: Option<&'a [u8]>,
-    /// The time in milliseconds; none for now. librdkafka takes 0 for now, so what is below 1 is sent as 1.
+    /// The time in milliseconds; none for now. librdkafka takes 0 for now, so what is below 1 is
+    /// sent as 1.
     pub timestamp: Option<i64>,
     /// The headers. They cost more than the rest of a record.
     pub headers: &'a [(&'a str, Option<&'a [u8]>)],
@@ -153,8 +154,9 @@ impl Sender {
         // The headers come last, so that they can be left out.
         let count = if headers.0.is_null() { parts.len() - 1 } else { parts.len() };
         SENDING.set(true);
-        // SAFETY: client and topic are alive and belong together; what the parts point to lives until the call
-        // returns, and is copied. The ticket and, if the call succeeds, the headers are librdkafka's from here on.
+        // SAFETY: client and topic are alive and belong together; what the parts point to lives
+        // until the call returns, and is copied. The ticket and, if the call succeeds, the headers
+        // are librdkafka's from here on.
         let sent = unsafe {
             NativeError::take(sys::rd_kafka_produceva(self.client.ptr(), parts.as_ptr(), count))
         };
@@ -165,8 +167,8 @@ impl Sender {
                 Ok(())
             }
             Err(error) => {
-                // SAFETY: librdkafka did not take the record, and the interceptor does not touch tickets while we are
-                // inside the call: so the ticket is still ours.
+                // SAFETY: librdkafka did not take the record, and the interceptor does not touch
+                // tickets while we are inside the call: so the ticket is still ours.
                 if let Some(ticket) = unsafe { Ticket::from_opaque(ticket) } {
                     ticket.withdraw();
                 }
@@ -276,11 +278,11 @@ unsafe extern "C" fn on_acknowledgement(
     message: *mut sys::rd_kafka_message_t,
     _: *mut c_void,
 ) -> sys::rd_kafka_resp_err_t {
-    // A record that is refused inside `rd_kafka_produceva` comes through here too; `send` settles that one. Nothing
-    // else is settled on a thread that is inside that call.
+    // A record that is refused inside `rd_kafka_produceva` comes through here too; `send` settles
+    // that one. Nothing else is settled on a thread that is inside that call.
     if !SENDING.get() {
-        // SAFETY: the message is alive for this call, and its opaque is the ticket that was sent with it, if any;
-        // librdkafka settles each record once.
+        // SAFETY: the message is alive for this call, and its opaque is the ticket that was sent
+        // with it, if any; librdkafka settles each record once.
         let _ = catch_unwind(AssertUnwindSafe(|| unsafe { settle(message) }));
     }
     sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
@@ -289,12 +291,14 @@ unsafe extern "C" fn on_acknowledgement(
 /// # Safety
 /// The message is alive, and this is the only call with it.
 unsafe fn settle(message: *mut sys::rd_kafka_message_t) {
-    // SAFETY: as promised. The code is read as an integer: it may be one that the enum in the binding does not know.
+    // SAFETY: as promised. The code is read as an integer: it may be one that the enum in the
+    // binding does not know.
     unsafe {
         let Some(ticket) = Ticket::from_opaque((*message)._private) else { return };
         let code = Code((&raw const (*message).err).cast::<i32>().read());
         let persisted = sys::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_PERSISTED;
-        // Of a batch that was refused for several of its records librdkafka reports no error here for some.
+        // Of a batch that was refused for several of its records librdkafka reports no error here
+        // for some.
         if code == Code::NONE && sys::rd_kafka_message_status(message) == persisted {
             return ticket.delivered((*message).offset);
         }

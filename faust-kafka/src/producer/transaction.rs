@@ -14,11 +14,13 @@ use crate::{
 
 /// A producer whose records and offsets take effect together.
 ///
-/// All calls but [`topic`](Self::topic), [`send`](Self::send) and [`begin`](Self::begin) block: they belong on a
-/// thread of their own. While `send_offsets`, `commit` or `abort` runs, nothing may be sent.
+/// All calls but [`topic`](Self::topic), [`send`](Self::send) and [`begin`](Self::begin) block:
+/// they belong on a thread of their own. While `send_offsets`, `commit` or `abort` runs, nothing
+/// may be sent.
 ///
-/// After a call that [timed out](TxnErrorKind::TimedOut) its outcome is unknown, and a late answer to it could end the
-/// *next* transaction of this producer: drop it, start a new one with the same id, `init`, and look at what is committed.
+/// After a call that [timed out](TxnErrorKind::TimedOut) its outcome is unknown, and a late answer
+/// to it could end the *next* transaction of this producer: drop it, start a new one with the same
+/// id, `init`, and look at what is committed.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -44,8 +46,8 @@ use crate::{
 pub struct TransactionalProducer(Sender);
 
 impl TransactionalProducer {
-    /// Starts a producer with a transactional id. Nothing can be sent before [`init`](Self::init) and
-    /// [`begin`](Self::begin).
+    /// Starts a producer with a transactional id. Nothing can be sent before [`init`](Self::init)
+    /// and [`begin`](Self::begin).
     pub fn new(config: &Config, transactional_id: &str) -> Result<Self> {
         Ok(Self(Sender::start(config, &Role::Transactional { id: transactional_id })?))
     }
@@ -65,7 +67,8 @@ impl TransactionalProducer {
         self.0.send(topic, record, deliveries)
     }
 
-    /// Takes over the transactional id: whoever used it before is fenced, and its open transaction is aborted.
+    /// Takes over the transactional id: whoever used it before is fenced, and its open transaction
+    /// is aborted.
     ///
     /// Retriable when the time was too short.
     pub fn init(&self, timeout: Duration) -> Result<(), TxnError> {
@@ -83,7 +86,8 @@ impl TransactionalProducer {
 
     /// Commits offsets of the group (partition, next offset, metadata) as part of the transaction.
     ///
-    /// Take `group` right before: the brokers refuse it (abortable) when the member has lost its place since.
+    /// Take `group` right before: the brokers refuse it (abortable) when the member has lost its
+    /// place since.
     pub fn send_offsets(
         &self,
         offsets: &[(TopicPartition, i64, &str)],

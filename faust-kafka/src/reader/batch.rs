@@ -7,8 +7,9 @@ use rdkafka_sys as sys;
 use super::Fetcher;
 use crate::{Code, Headers, native::text};
 
-/// Messages that were read together. They live as long as the batch, whatever becomes of the reader; nothing is
-/// copied. One batch that is kept keeps the whole fetch that it came with in memory.
+/// Messages that were read together. They live as long as the batch, whatever becomes of the
+/// reader; nothing is copied. One batch that is kept keeps the whole fetch that it came with in
+/// memory.
 #[derive(Debug)]
 pub struct Batch {
     messages: Vec<*mut sys::rd_kafka_message_t>,
@@ -18,8 +19,8 @@ pub struct Batch {
     _fetcher: Arc<Fetcher>,
 }
 
-// SAFETY: the messages are ours alone, and librdkafka frees them from any thread. Not `Sync`: the first look at a
-// message's headers writes to it.
+// SAFETY: the messages are ours alone, and librdkafka frees them from any thread. Not `Sync`: the
+// first look at a message's headers writes to it.
 unsafe impl Send for Batch {}
 
 impl Batch {
@@ -33,8 +34,8 @@ impl Batch {
     ) -> (Self, Option<(Code, String)>) {
         let (mut bytes, mut eof, mut failed) = (0, None, None);
         messages.retain(|&message| {
-            // SAFETY: a message of ours. The code is read as an integer: it may be one that the enum in the binding
-            // does not know.
+            // SAFETY: a message of ours. The code is read as an integer: it may be one that the
+            // enum in the binding does not know.
             unsafe {
                 match Code((&raw const (*message).err).cast::<i32>().read()) {
                     Code::NONE => {
@@ -70,9 +71,9 @@ impl Batch {
         self.bytes
     }
 
-    /// The end of the partition, if it was reached behind the last message of this batch: what comes next has at least
-    /// this offset. Reported each time an end was reached; a reader of committed records ends before the first open
-    /// transaction.
+    /// The end of the partition, if it was reached behind the last message of this batch: what
+    /// comes next has at least this offset. Reported each time an end was reached; a reader of
+    /// committed records ends before the first open transaction.
     pub fn eof(&self) -> Option<i64> {
         self.eof
     }
@@ -141,7 +142,8 @@ impl<'a> Message<'a> {
     /// The time.
     pub fn timestamp(self) -> Timestamp {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: the batch is alive, and so is the message; librdkafka sets one of the three kinds.
+        // SAFETY: the batch is alive, and so is the message; librdkafka sets one of the three
+        // kinds.
         let time = unsafe { sys::rd_kafka_message_timestamp(self.raw, &mut kind) };
         match kind {
             sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => {

@@ -48,8 +48,8 @@ impl<'a> Iterator for Headers<'a> {
             return None;
         }
         let (mut name, mut value, mut len) = (ptr::null(), ptr::null(), 0);
-        // SAFETY: the list belongs to the message, which is alive for 'a; librdkafka sets all three or returns that
-        // there is no such header. A name ends with a zero byte.
+        // SAFETY: the list belongs to the message, which is alive for 'a; librdkafka sets all three
+        // or returns that there is no such header. A name ends with a zero byte.
         unsafe {
             let found =
                 sys::rd_kafka_header_get_all(self.list, self.next, &mut name, &mut value, &mut len);

@@ -17,8 +17,8 @@ use rdkafka_sys as sys;
 
 use crate::{Config, Result, TopicPartition, client::Client, config::Role};
 
-/// A client that fetches partitions. It takes no part in the group whose name it bears: partitions and offsets are
-/// given to it, so that no rebalance ever stops it.
+/// A client that fetches partitions. It takes no part in the group whose name it bears: partitions
+/// and offsets are given to it, so that no rebalance ever stops it.
 ///
 /// ```no_run
 /// # use std::future::poll_fn;
@@ -48,12 +48,14 @@ struct Fetcher {
 }
 
 impl Reader {
-    /// A reader for the records that an app processes. `group` is the app's group: brokers check its permissions.
+    /// A reader for the records that an app processes. `group` is the app's group: brokers check
+    /// its permissions.
     pub fn data(config: &Config, group: &str) -> Result<Self> {
         Self::start(config, &Role::Data { group })
     }
 
-    /// A reader for recovery and standbys: larger fetches, deeper queues. Its group needs no members and no offsets.
+    /// A reader for recovery and standbys: larger fetches, deeper queues. Its group needs no
+    /// members and no offsets.
     pub fn restore(config: &Config, group: &str) -> Result<Self> {
         Self::start(config, &Role::Restore { group })
     }
@@ -69,8 +71,8 @@ impl Reader {
 
     /// Starts fetching a partition from `offset`. A partition can be open only once in a reader.
     ///
-    /// Waits for the client's own thread (not for a broker): some tenths of a millisecond. Whether the topic exists
-    /// and holds that offset turns out when it is read.
+    /// Waits for the client's own thread (not for a broker): some tenths of a millisecond. Whether
+    /// the topic exists and holds that offset turns out when it is read.
     pub fn partition(&self, topic: &str, partition: i32, offset: i64) -> Result<PartitionReader> {
         PartitionReader::open(&self.0, topic, partition, offset)
     }

@@ -20,7 +20,8 @@ use crate::{
 
 /// The records of one partition, in order. Dropping it stops the fetching.
 ///
-/// It is never paused: what is not read stays in its queue, and a full queue stops the fetching by itself.
+/// It is never paused: what is not read stays in its queue, and a full queue stops the fetching by
+/// itself.
 #[derive(Debug)]
 pub struct PartitionReader {
     /// Emptied by us, filled by the client. `None` only while it is dropped.
@@ -42,7 +43,8 @@ thread_local! {
     static FAILED: RefCell<Option<(Code, String)>> = const { RefCell::new(None) };
 }
 
-// SAFETY: the queue, the client and the waker may be used from any thread; the buffer holds no message between calls.
+// SAFETY: the queue, the client and the waker may be used from any thread; the buffer holds no
+// message between calls.
 unsafe impl Send for PartitionReader {}
 
 impl PartitionReader {
@@ -65,7 +67,8 @@ impl PartitionReader {
         list.add(topic, partition, offset, None)?;
         let rk = fetcher.client.ptr();
 
-        // Asked before the queue is touched: it would be the queue of the reader that has it, with its waker.
+        // Asked before the queue is touched: it would be the queue of the reader that has it, with
+        // its waker.
         if !fetcher.open.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone()) {
             return Err(refused("it is open already"));
         }
@@ -80,14 +83,14 @@ impl PartitionReader {
             buffer: Vec::new(),
             assigned: false,
         };
-        // The queue is split off before the partition is assigned. The other way round, what is fetched in between
-        // ends up in the queue of all partitions, where nobody looks.
-        // SAFETY: the client is alive, the queue is ours.
+        // The queue is split off before the partition is assigned. The other way round, what is
+        // fetched in between ends up in the queue of all partitions, where nobody looks. SAFETY:
+        // the client is alive, the queue is ours.
         let queue =
             unsafe { Queue::own(sys::rd_kafka_queue_get_partition(rk, name.as_ptr(), partition)) };
         let queue = queue.ok_or_else(|| refused("no partition has that number"))?;
-        // SAFETY: the queue is alive. The callback's state is kept by this reader, which disables the callback before
-        // it lets go of it.
+        // SAFETY: the queue is alive. The callback's state is kept by this reader, which disables
+        // the callback before it lets go of it.
         unsafe {
             sys::rd_kafka_queue_forward(queue.ptr(), ptr::null_mut());
             let state = Arc::as_ptr(&reader.waker).cast_mut().cast::<c_void>();
@@ -103,7 +106,8 @@ impl PartitionReader {
 
     /// The next records, at most `max`. Wakes the task when there are some.
     ///
-    /// A batch can be without messages; then it carries [`Batch::eof`]. Only the task that polled last is woken.
+    /// A batch can be without messages; then it carries [`Batch::eof`]. Only the task that polled
+    /// last is woken.
     pub fn poll_batch(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Batch>> {
         let max = max.max(1);
         if let Some(batch) = self.read(max) {
@@ -117,8 +121,8 @@ impl PartitionReader {
         }
     }
 
-    /// The next offset that a batch can hold. It moves over control records and gaps once the end of the partition
-    /// was read behind them.
+    /// The next offset that a batch can hold. It moves over control records and gaps once the end
+    /// of the partition was read behind them.
     pub fn position(&self) -> i64 {
         self.position
     }
@@ -139,8 +143,9 @@ impl PartitionReader {
         }
         let queue = self.queue.as_ref()?;
         self.buffer.reserve(max);
-        // SAFETY: queue and client are alive, the buffer has room for `max` pointers, and librdkafka fills the first
-        // `count` of them with messages that are ours. The buffer was empty, and holds them from here on.
+        // SAFETY: queue and client are alive, the buffer has room for `max` pointers, and
+        // librdkafka fills the first `count` of them with messages that are ours. The buffer was
+        // empty, and holds them from here on.
         unsafe {
             let start = self.buffer.as_mut_ptr();
             let count = sys::rd_kafka_consume_batch_queue(queue.ptr(), 0, start, max);
@@ -178,8 +183,8 @@ impl PartitionReader {
 impl Drop for PartitionReader {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.take() {
-            // SAFETY: the queue is alive. The call takes the queue's lock, under which callbacks run: none runs when
-            // it returns, and none comes later, so the waker can go.
+            // SAFETY: the queue is alive. The call takes the queue's lock, under which callbacks
+            // run: none runs when it returns, and none comes later, so the waker can go.
             unsafe { sys::rd_kafka_queue_cb_event_enable(queue.ptr(), None, ptr::null_mut()) };
         }
         if self.assigned {
@@ -200,16 +205,18 @@ impl Drop for PartitionReader {
     }
 }
 
-/// Runs on a thread of librdkafka's, with the queue locked, when something came into the empty queue.
+/// Runs on a thread of librdkafka's, with the queue locked, when something came into the empty
+/// queue.
 unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, waker: *mut c_void) {
-    // SAFETY: points to the cell of a reader that disables this callback before it lets go of the cell.
+    // SAFETY: points to the cell of a reader that disables this callback before it lets go of the
+    // cell.
     let waker = unsafe { &*waker.cast::<WakerCell>() };
     // A waker of the application's may panic; that must not unwind into C.
     let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
 }
 
-/// The client's error callback. All else is reported by events; this one only runs inside a batch read, for errors that
-/// came through the partition's queue but are no messages.
+/// The client's error callback. All else is reported by events; this one only runs inside a batch
+/// read, for errors that came through the partition's queue but are no messages.
 pub(super) unsafe extern "C" fn while_reading(
     _: *mut sys::rd_kafka_t,
     code: c_int,

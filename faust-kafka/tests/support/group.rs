@@ -18,8 +18,8 @@ use faust_kafka::{
 pub struct Even {
     /// What it says to the leader.
     pub says: Mutex<Vec<u8>>,
-    /// What it was told, with the generation, last.
-    pub told: Mutex<Option<(Vec<TopicPartition>, Vec<u8>, i32)>>,
+    /// What it was told last, and in which generation.
+    pub told: Mutex<Option<(String, i32)>>,
     /// What it saw as leader: one entry for each time.
     pub saw: Mutex<Vec<Vec<MemberInfo>>>,
     /// Whether it panics the next time.
@@ -35,11 +35,11 @@ impl Even {
 
     pub fn told_data(&self) -> String {
         let told = self.told.lock().unwrap();
-        told.as_ref().map_or_else(String::new, |told| String::from_utf8(told.1.clone()).unwrap())
+        told.as_ref().map_or_else(String::new, |told| told.0.clone())
     }
 
     pub fn generation(&self) -> i32 {
-        self.told.lock().unwrap().as_ref().map_or(-1, |told| told.2)
+        self.told.lock().unwrap().as_ref().map_or(-1, |told| told.1)
     }
 }
 
@@ -86,8 +86,9 @@ impl Assignor for Even {
         shares
     }
 
-    fn assigned(&self, partitions: &[TopicPartition], user_data: &[u8], generation: i32) {
-        *self.told.lock().unwrap() = Some((partitions.to_vec(), user_data.to_vec(), generation));
+    fn assigned(&self, _partitions: &[TopicPartition], user_data: &[u8], generation: i32) {
+        let told = String::from_utf8(user_data.to_vec()).unwrap();
+        *self.told.lock().unwrap() = Some((told, generation));
     }
 }
 
@@ -161,7 +162,8 @@ impl Joined {
         events.iter().any(|event| matches!(event, MemberEvent::Revoked { .. }))
     }
 
-    /// Stops the control thread; the member is gone as if its process had died once this is the last to have it.
+    /// Stops the control thread; the member is gone as if its process had died once this is the
+    /// last to have it.
     pub fn kill(mut self) {
         self.stop();
     }

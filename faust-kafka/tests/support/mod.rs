@@ -19,27 +19,31 @@ use std::{
 use faust_broker::Broker;
 use faust_kafka::{
     Admin, Batch, Config, Deliveries, Error, Isolation, NewTopic, OffsetSpec, PartitionReader,
-    Producer, Record, TopicPartition,
+    Producer, Record, TopicPartition, TransactionalProducer,
 };
 
 /// Longer than anything takes, shorter than anybody wants to wait.
 pub const SOON: Duration = Duration::from_secs(15);
 
 /// The brokers: those of `KAFKA_BOOTSTRAP`, or a development broker in this process.
-pub fn bootstrap() -> &'static str {
-    static BOOTSTRAP: OnceLock<(String, Option<Broker>)> = OnceLock::new();
-    let (servers, _) = BOOTSTRAP.get_or_init(|| match std::env::var("KAFKA_BOOTSTRAP") {
+fn brokers() -> &'static (String, Option<Broker>) {
+    static BROKERS: OnceLock<(String, Option<Broker>)> = OnceLock::new();
+    BROKERS.get_or_init(|| match std::env::var("KAFKA_BOOTSTRAP") {
         Ok(servers) => (servers, None),
         Err(_) => {
             let broker = Broker::start(faust_broker::Config::default()).unwrap();
             (broker.bootstrap_servers(), Some(broker))
         }
-    });
-    servers
+    })
+}
+
+/// For what Apache Kafka does and the development broker does not.
+pub fn is_development_broker() -> bool {
+    brokers().1.is_some()
 }
 
 pub fn config() -> Config {
-    Config::new(bootstrap())
+    Config::new(&brokers().0)
 }
 
 pub fn admin() -> Admin {
@@ -77,6 +81,25 @@ pub fn fill(topic: &str, partition: i32, values: impl IntoIterator<Item = String
         producer.send(&handle, &record, Some((&deliveries, 0))).unwrap();
     }
     deliveries.wait(SOON).unwrap();
+}
+
+/// A producer that can begin a transaction.
+pub fn transactional(id: &str) -> TransactionalProducer {
+    let producer = TransactionalProducer::new(&config(), id).unwrap();
+    producer.init(SOON).unwrap();
+    producer
+}
+
+/// Sends a value within a transaction.
+pub fn send_within(
+    producer: &TransactionalProducer,
+    topic: &str,
+    value: &str,
+    deliveries: Option<(&Deliveries, u32)>,
+) {
+    let handle = producer.topic(topic).unwrap();
+    let record = Record { value: Some(value.as_bytes()), ..Record::default() };
+    producer.send(&handle, &record, deliveries).unwrap();
 }
 
 /// The end of a partition, with everything that is in it.
