@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod support;
 
-use std::sync::mpsc;
+use std::{
+    io::Write,
+    sync::{Arc, Mutex, mpsc},
+};
 
 use faust_kafka::{
     Admin, Config, Error, Member, Producer, Reader, Strategy, TransactionalProducer,
@@ -71,4 +74,51 @@ fn names_with_a_zero_byte_are_refused() {
     assert!(Producer::new(&config).unwrap().topic(zero).is_err());
     assert!(Member::new(&config, "group", None, &[zero], Strategy::Range).is_err());
     assert!(Reader::data(&config, zero).is_err());
+}
+
+#[test]
+fn what_librdkafka_logs_goes_to_tracing_and_a_dead_broker_is_no_news_there() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer({
+            let lines = lines.clone();
+            move || lines.clone()
+        })
+        .finish();
+    // librdkafka's threads log too, so this is for the whole process.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let config = Config::new("127.0.0.1:1").set("debug", "broker").on_event(|_| ());
+    let _reader = Reader::data(&config, "group").unwrap();
+    support::eventually("logged", || {
+        lines.find("Connection refused").is_some() && lines.find("Broker changed state").is_some()
+    });
+    let refused = lines.find("Connection refused").unwrap();
+    assert!(refused.contains("DEBUG librdkafka"), "{refused}");
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn find(&self, what: &str) -> Option<String> {
+        let written = self.0.lock().ok()?;
+        let written = String::from_utf8_lossy(&written);
+        written.lines().find(|line| line.contains(what)).map(str::to_owned)
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        if let Ok(mut written) = self.0.lock() {
+            written.extend_from_slice(line);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

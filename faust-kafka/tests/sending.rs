@@ -9,8 +9,10 @@ use std::{
 };
 
 use faust_kafka::{
-    Code, Deliveries, Error, NewTopic, Producer, Reader, Record, SendError, SlotOffset,
+    Code, Config, Deliveries, Error, NewTopic, Producer, Reader, Record, SendError, SlotOffset,
 };
+use rdkafka::mocking::MockCluster;
+use rdkafka_sys::{RDKafkaApiKey, RDKafkaRespErr};
 use support::{SOON, config, end, read_to_end, topic, unique, wait};
 
 fn value(partition: i32, value: &str) -> Record<'_> {
@@ -35,6 +37,30 @@ fn deliveries_know_the_highest_offset_of_each_slot() {
     assert_eq!(deliveries.offset(1), SlotOffset::Known(9));
     assert_eq!(deliveries.offset(2), SlotOffset::None);
     assert_eq!(deliveries.offset(3), SlotOffset::None);
+}
+
+/// After a lost answer the retry is told that the record is there, but not where.
+#[test]
+fn a_record_that_was_settled_by_a_retry_has_no_known_offset() {
+    let brokers = MockCluster::new(1).unwrap();
+    brokers.create_topic("topic", 1, 1).unwrap();
+    let producer = Producer::new(&Config::new(brokers.bootstrap_servers())).unwrap();
+    let handle = producer.topic("topic").unwrap();
+    let deliveries = Deliveries::new(1);
+    let send = || {
+        producer.send(&handle, &value(0, "v"), Some((&deliveries, 0))).unwrap();
+        deliveries.wait(SOON).unwrap();
+    };
+    let duplicate = RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER;
+    brokers.request_errors(RDKafkaApiKey::Produce, &[duplicate]);
+    send();
+    assert_eq!((deliveries.delivered(), deliveries.offset(0)), (1, SlotOffset::Unknown));
+    // The next one that is known counts again, and nothing unknown takes that back.
+    send();
+    let SlotOffset::Known(known) = deliveries.offset(0) else { panic!("{deliveries:?}") };
+    brokers.request_errors(RDKafkaApiKey::Produce, &[duplicate]);
+    send();
+    assert_eq!((deliveries.delivered(), deliveries.offset(0)), (3, SlotOffset::Known(known)));
 }
 
 #[test]
@@ -194,7 +220,7 @@ fn records_of_many_threads_are_all_counted() {
 
 #[test]
 fn without_a_broker_a_delivery_fails_when_its_time_is_up() {
-    let nowhere = faust_kafka::Config::new("127.0.0.1:1").set("message.timeout.ms", "300");
+    let nowhere = Config::new("127.0.0.1:1").set("message.timeout.ms", "300");
     let producer = Producer::new(&nowhere.on_event(|_| ())).unwrap();
     let handle = producer.topic("any").unwrap();
     let deliveries = Deliveries::new(1);

@@ -6,7 +6,7 @@
 ///
 /// ```
 /// # use faust_kafka::partition_for;
-/// assert_eq!(partition_for(b"21", 8), 7);
+/// assert_eq!(partition_for(b"21", 8), 4);
 /// assert_eq!(partition_for(b"foobar", 8), 6);
 /// ```
 pub fn partition_for(key: &[u8], partitions: i32) -> i32 {
