@@ -35,7 +35,6 @@ mod consumer;
 mod partition;
 pub mod agent;
 mod table;
-mod producer;
 mod commit;
 mod rpc;
 mod handle;
@@ -59,7 +58,9 @@ pub use define::{
     Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
-pub use handle::{Ask, Context, Delivered, Event, Sink, State, Stream, Table, View};
+pub use handle::{
+    Ask, Context, Delivered, Event, InWindow, LocalView, Sink, State, Stream, Table, View, ViewInWindow,
+};
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
 pub use time::Timestamp;
@@ -70,6 +71,11 @@ pub use clap;
 pub use serde;
 
 pub use faust_macros::{agent, app, command, page, table, task, timer, topic};
+
+/// For the whole process: with `override`, librdkafka's C allocates from it too.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Everything a program needs: `use faust::prelude::*;`.
 pub mod prelude {

@@ -31,11 +31,6 @@ impl Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(since.as_millis() as i64)
     }
-
-    /// This moment less a span, not below zero.
-    pub(crate) fn minus(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(millis(span)).max(0))
-    }
 }
 
 /// A span in whole milliseconds.

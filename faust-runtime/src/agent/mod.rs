@@ -3,6 +3,8 @@
 mod start;
 mod traits;
 
+pub(crate) use start::{Lane, Verdict, guarded};
+pub(crate) use traits::LaneFuture;
 pub use traits::{
     Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentOutput, AgentParam, AgentParamOf,
     AgentParams, AgentSlot, Bind, OwnsRows, Param, ParamOf, Params, Slot, TableUse, Use,

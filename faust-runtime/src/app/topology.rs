@@ -111,7 +111,7 @@ impl Topology {
         }
     }
 
-    fn other_uses(&self) -> Vec<(&'static [&'static [Use]], &'static str)> {
+    pub(crate) fn other_uses(&self) -> Vec<(&'static [&'static [Use]], &'static str)> {
         let timers = self.timers.iter().map(|d| (d.uses, d.options.name));
         let tasks = self.tasks.iter().map(|d| (d.uses, d.options.name));
         let pages = self.pages.iter().map(|d| (d.uses, d.options.name));

@@ -203,3 +203,47 @@ impl WorkerArgs {
         given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Settings;
+    use crate::define::Place;
+
+    fn given(line: &str) -> Result<Given, Failure> {
+        let app = AppDef::new("app", Place { file: "app.rs", line: 1 });
+        let topology = Topology::new(&app, &Settings::default()).unwrap();
+        let line = ["app"].into_iter().chain(line.split_whitespace());
+        parse(&app, &topology, line.map(OsString::from))
+    }
+
+    #[test]
+    fn without_a_command_it_is_the_worker() {
+        let given = given("--broker b:1 --until-end --shards 2").unwrap();
+        assert!(given.chosen.is_worker());
+        assert_eq!(given.everywhere.broker.as_deref(), Some("b:1"));
+        assert!(given.worker.until_end);
+    }
+
+    #[test]
+    fn options_stand_in_front_of_a_command_or_behind_it() {
+        let given = given("--data d --shards 2 worker --broker b:1 --shards 3 --set id=x").unwrap();
+        assert!(given.chosen.is_worker());
+        assert_eq!(given.everywhere.broker.as_deref(), Some("b:1"));
+        assert_eq!(given.everywhere.data.as_deref(), Some("d"));
+        assert_eq!(given.everywhere.set, ["id=x"]);
+        assert_eq!(given.worker.shards.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_a_usage_error() {
+        for line in
+            ["nonsense", "send", "send t", "send t v --file f", "--until-end agents", "--bogus"]
+        {
+            match given(line) {
+                Err(Failure::Usage(error)) => assert_eq!(error.exit_code(), 2, "{line}"),
+                _ => panic!("{line} is accepted"),
+            }
+        }
+    }
+}

@@ -208,3 +208,68 @@ fn lines(file: &Path) -> crate::Result<Box<dyn Iterator<Item = std::io::Result<S
     let open = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(Box::new(BufReader::new(open).lines()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::define::Record;
+
+    #[faust::topic("words", key = word)]
+    struct Word {
+        word: String,
+    }
+
+    #[faust::topic("prices")]
+    struct Price {
+        key: String,
+        value: Option<u64>,
+    }
+
+    #[faust::topic("texts")]
+    struct Text {
+        value: String,
+    }
+
+    fn check<T: Record>(
+        key: Option<&str>,
+        value: &str,
+        sent: Result<(Option<&str>, Option<&str>), &str>,
+    ) {
+        let admit = Admit { topic: Some(T::TOPIC.name), ops: Some(RecordOps::of::<T>()) };
+        let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
+        match (admit.record(key, value), sent) {
+            (Ok(record), Ok((key, value))) => {
+                assert_eq!(
+                    (text(record.key).as_deref(), text(record.value).as_deref()),
+                    (key, value)
+                );
+            }
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (record, _) => panic!("{record:?}"),
+        }
+    }
+
+    #[test]
+    fn a_record_that_holds_its_key_needs_none() {
+        let value = r#"{"word": "the", "more": 1}"#;
+        check::<Word>(None, value, Ok((Some("the"), Some(value))));
+        check::<Word>(Some("the"), value, Ok((Some("the"), Some(value))));
+        check::<Word>(Some("a"), value, Err("holds its key, which is `the`"));
+        check::<Word>(None, r#"{"wort": "the"}"#, Err("missing field `word`"));
+    }
+
+    #[test]
+    fn a_key_that_stands_beside_the_value_is_given() {
+        check::<Price>(Some("tea"), "7", Ok((Some("tea"), Some("7"))));
+        check::<Price>(Some("tea"), "null", Ok((Some("tea"), None)));
+        check::<Price>(None, "7", Err("the record has no key"));
+        check::<Price>(Some("tea"), "x", Err("`x` is not a record of `prices`"));
+    }
+
+    #[test]
+    fn a_text_without_quotes_is_told_how() {
+        check::<Text>(None, "\"hello\"", Ok((None, Some("\"hello\""))));
+        check::<Text>(None, "hello", Err("a text is written in quotes: '\"hello\"'"));
+        check::<Text>(Some("k"), "\"hello\"", Err("have no key"));
+    }
+}

@@ -74,7 +74,8 @@ fn sources(everywhere: &Everywhere, worker: &WorkerArgs) -> Result<Sources, Fail
 
 /// Logs to stderr: a worker what it does, other commands only what goes wrong.
 fn log(settings: &Settings, is_worker: bool) -> Result<(), Failure> {
-    let default = if is_worker { "info" } else { "warn" };
+    // The development broker's start is told by who starts it.
+    let default = if is_worker { "info,faust_broker=warn" } else { "warn" };
     let filter = settings.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::usage(format!("setting `log` = `{filter}`: {error}")))?;

@@ -248,7 +248,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) timestamp: Option<Timestamp>,
-    pub(crate) headers: &'a [(&'a str, &'a [u8])],
+    pub(crate) headers: &'a [(&'a str, Option<&'a [u8]>)],
 }
 
 /// Why a record was not taken.
@@ -260,6 +260,9 @@ pub(crate) enum SendError {
     /// It can never be sent; the cause says why.
     #[error("{0}")]
     Refused(String),
+    /// The transaction has failed; see [`TxnError`] for what to do.
+    #[error(transparent)]
+    Failed(#[from] TxnError),
 }
 
 /// A plain idempotent producer.
@@ -279,7 +282,9 @@ pub(crate) trait Producer: Send {
 
 /// A transactional producer. Its futures may block: it lives on a committer's thread.
 pub(crate) trait Transactional: Send {
-    /// Adds a record to the transaction, opening one if none is open. `slot`: where its offset is wanted.
+    /// Begins a transaction in which the offsets of `slots` kinds of records are wanted.
+    fn begin(&mut self, slots: u32) -> Result<(), TxnError>;
+    /// Adds a record to the transaction. `slot`: where its offset is wanted.
     fn send(&mut self, record: &Outgoing<'_>, slot: Option<u32>) -> Result<(), SendError>;
     /// Waits until there may be room again.
     fn room(&mut self) -> BoxFuture<'_, ()>;
@@ -287,9 +292,8 @@ pub(crate) trait Transactional: Send {
     fn commit(
         &mut self,
         offsets: &[Commit],
-        slots: u32,
     ) -> BoxFuture<'_, Result<Vec<Option<Offset>>, TxnError>>;
-    /// Aborts the open transaction, if there is one.
+    /// Aborts the transaction.
     fn abort(&mut self) -> BoxFuture<'_, Result<(), TxnError>>;
 }
 

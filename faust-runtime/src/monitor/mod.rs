@@ -165,3 +165,76 @@ impl Monitor {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{AppDef, Settings};
+    use crate::define::Place;
+    use crate::prelude::*;
+
+    #[faust::topic("words", key = word)]
+    struct Word {
+        word: String,
+    }
+
+    #[faust::table("counts")]
+    struct Count {
+        key: String,
+        value: u64,
+    }
+
+    #[faust::agent]
+    async fn count(word: Event<Word>, counts: Table<Count>) -> Result<()> {
+        counts.update(&word.word, |n| *n += 1).await
+    }
+
+    fn monitor() -> Monitor {
+        let place = Place { file: "app.rs", line: 1 };
+        let agents = &[<count as crate::Agent>::AGENT];
+        let app = AppDef { agents, ..AppDef::new("app", place) };
+        Monitor::new(&Topology::new(&app, &Settings::default()).unwrap())
+    }
+
+    #[test]
+    fn what_is_counted_is_shown() {
+        let monitor = monitor();
+        monitor.agent(0).events(7);
+        monitor.agent(1).events(1);
+        monitor.table(0).hits(3);
+        monitor.table(9).hits(1);
+        monitor.cut(Duration::from_millis(7), 5, 2);
+        monitor.partition(&TopicPartition::new("words", 1), |at| (at.position, at.end) = (7, 9));
+        let status = monitor.snapshot();
+        assert_eq!((status.agents[0].events, status.tables[0].hits, status.lag), (7, 3, 2));
+        let text = status.prometheus();
+        for line in [
+            "faust_agent_events_total{agent=\"count\",topic=\"words\"} 7",
+            "faust_partition_lag{topic=\"words\",partition=\"1\"} 2",
+            "faust_cut_seconds_bucket{le=\"0.005\"} 0",
+            "faust_cut_seconds_bucket{le=\"0.01\"} 1",
+            "faust_cut_seconds_count 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        monitor.forget_partition(&TopicPartition::new("words", 1));
+        assert_eq!(monitor.snapshot().lag, 0);
+    }
+
+    #[test]
+    fn a_worker_is_ready_when_everything_it_was_assigned_runs() {
+        let monitor = monitor();
+        assert!(!monitor.ready(), "nothing was assigned yet");
+        monitor.rebalanced();
+        assert!(monitor.ready(), "there may be more workers than partitions");
+        monitor.task(0, 0, TaskState::Recovering);
+        monitor.task(0, 1, TaskState::Running);
+        assert!(!monitor.ready());
+        monitor.task(0, 0, TaskState::Running);
+        assert!(monitor.ready());
+        monitor.task(0, 1, TaskState::Stopping);
+        assert!(monitor.ready(), "it goes to another worker");
+        monitor.task(0, 0, TaskState::Stopping);
+        assert!(!monitor.ready());
+    }
+}

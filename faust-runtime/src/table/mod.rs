@@ -1,3 +1,89 @@
 //! State: typed rows in a write-back cache above a store, and the changelog that backs them.
 
+mod cache;
+pub(crate) mod changelog;
 pub(crate) mod store;
+
+pub(crate) use cache::{Cache, Claim, Found, encode_row_key};
+
+use crate::commit::TableCut;
+use crate::define::Row;
+use crate::kafka::TopicId;
+use std::any::Any;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use store::{Mark, Store, StoreError};
+
+/// How many bytes of rows a shard's caches may keep, and keep.
+#[derive(Default)]
+pub(crate) struct Budget {
+    pub(crate) limit: usize,
+    pub(crate) used: Cell<usize>,
+    /// How many rows they keep.
+    pub(crate) rows: Cell<usize>,
+    /// Rows that wait for a cut: they cannot be evicted.
+    pub(crate) dirty: Cell<usize>,
+}
+
+/// What one partition of a table is opened with.
+pub(crate) struct TableInit {
+    pub(crate) index: usize,
+    pub(crate) partition: u32,
+    pub(crate) partitions: u32,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) mark: Mark,
+    pub(crate) changelog: TopicId,
+    pub(crate) budget: Rc<Budget>,
+}
+
+/// Makes a table's typed state from its untyped declaration.
+#[derive(Clone, Copy)]
+pub(crate) struct TableOps {
+    pub(crate) open: fn(TableInit) -> Box<dyn AnyTable>,
+    /// Reads a key as people write it: its encoding, and the bytes that decide its partition.
+    pub(crate) admit_key: fn(&[u8]) -> crate::Result<(Vec<u8>, Vec<u8>)>,
+}
+
+impl TableOps {
+    pub(crate) const fn of<T: Row>() -> Self {
+        Self {
+            open: |init| Box::new(Cache::<T>::new(init)),
+            admit_key: |bytes| {
+                let key = <T::Key as crate::codec::Key>::decode(bytes)?;
+                let (mut row, mut partition) = (Vec::new(), Vec::new());
+                crate::codec::Key::encode(&key, &mut row)?;
+                T::encode_partition_key(&key, &mut partition)?;
+                Ok((row, partition))
+            },
+        }
+    }
+}
+
+/// One partition of a table, as its task sees it. A handle finds the typed [`Cache`] behind it.
+pub(crate) trait AnyTable {
+    fn as_any(&self) -> &dyn Any;
+    /// The event that holds this row is done (or has failed): what it wrote takes effect (or is forgotten).
+    fn settle(&self, row: u32, done: bool) -> Result<(), StoreError>;
+    /// Rows whose window ended before the table's stream time less `expires` go.
+    fn expire(&self, stream_time: i64);
+    /// Starts a cut of everything that is written now.
+    fn begin_cut(&self);
+    /// Encodes some of the cut's rows; true when all of them are.
+    fn encode_some(&self) -> Result<bool, StoreError>;
+    /// The cut; `None` if nothing was written.
+    fn take_cut(&self) -> Option<TableCut>;
+    /// The cut is in the store: its rows may be evicted.
+    fn cut_stored(&self);
+    /// Cache hits, misses, evictions and late writes since the last call.
+    fn take_counts(&self) -> Counts;
+}
+
+/// What a cache has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) evicted: u64,
+    pub(crate) late: u64,
+}

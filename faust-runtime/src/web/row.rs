@@ -36,13 +36,8 @@ impl Printer {
         }
     }
 
-    /// The key as people write it.
-    pub(crate) fn key<'a>(&self, stored: &'a [u8]) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.split(stored).1)
-    }
-
     /// Window and key of a stored key.
-    pub(crate) fn split<'a>(&self, stored: &'a [u8]) -> (Option<Window>, &'a [u8]) {
+    fn split<'a>(&self, stored: &'a [u8]) -> (Option<Window>, &'a [u8]) {
         match (self.window, stored.split_first_chunk::<8>()) {
             (Some(def), Some((start, key))) => {
                 let start = Timestamp::from_millis(i64::from_be_bytes(*start));

@@ -2,35 +2,313 @@
 
 #[cfg(feature = "dev-broker")]
 pub(crate) mod dev_broker;
+mod place;
+mod run;
 pub(crate) mod slot;
+mod topics;
 
+pub(crate) use place::Place;
+pub(crate) use run::Running;
+pub(crate) use topics::TopicsError;
+
+use crate::agent::Use;
+use crate::app::topology::{Topology, TopologyError};
 use crate::app::{AppDef, Settings};
-use crate::app::topology::Topology;
-use crate::kafka::Broker;
+use crate::consumer::{Announcement, Assignment, Plan};
+use crate::kafka::{Broker, KafkaError, Producer, TopicId, partition_for};
 use crate::monitor::Monitor;
-use crate::table::store::Store;
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use crate::partition::TaskId;
+use crate::rpc::Replies;
+use crate::table::store::{Store, StoreError, Stores};
+use bytes::Bytes;
+use std::any::{Any, TypeId};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
 /// A worker: what pages, timers and tasks are bound to. Cheap to clone.
 #[derive(Clone)]
 pub struct Worker(Arc<Inner>);
 
-pub(crate) struct Inner {
-    pub(crate) app: AppDef,
+/// What a [`Worker`] shares.
+pub struct Inner {
     pub(crate) settings: Arc<Settings>,
     pub(crate) topology: Topology,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) monitor: Monitor,
+    pub(crate) place: Place,
+    pub(crate) replies: Replies,
+    pub(crate) stores_of_worker: Arc<dyn Stores>,
+    /// What it is known by for as long as its slot of the data folder exists.
+    pub(crate) id: String,
+    assignment: Arc<Assignment>,
     /// The stores of the tables' partitions that are here, by table and partition; absent while they recover.
-    pub(crate) stores: RwLock<HashMap<(usize, u32), Arc<dyn Store>>>,
-    /// Where the tasks of others are: the endpoint (`http://127.0.0.1:6066`) by group and partition.
-    pub(crate) owners: RwLock<HashMap<(usize, u32), String>>,
+    stores: RwLock<HashMap<(usize, u32), Arc<dyn Store>>>,
+    /// Where the tasks of others are, by group and partition.
+    owners: RwLock<HashMap<(usize, u32), String>>,
+    live: RwLock<HashSet<String>>,
+    partitions: HashMap<TopicId, u32>,
+    producer: Mutex<Box<dyn Producer>>,
+    resources: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    failure: watch::Sender<Option<String>>,
+    stopping: watch::Sender<bool>,
+    joined: watch::Sender<bool>,
+}
+
+/// What a worker is made of.
+pub(crate) struct WorkerConfig {
+    pub(crate) app: AppDef,
+    pub(crate) settings: Settings,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) stores: Arc<dyn Stores>,
+    pub(crate) place: Place,
+    /// Stays the same when the worker comes back: the group's instance id and the transactional ids are made of it.
+    pub(crate) id: String,
+}
+
+/// Why a worker does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum WorkerError {
+    /// The manifest; all its mistakes.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Topology(Vec<TopologyError>),
+    /// The topics that are there do not fit.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    /// The broker.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Where a row is.
+pub(crate) enum Lookup {
+    /// On this worker; `None`: there is no such row.
+    Here(Option<Bytes>),
+    /// On another, at this endpoint.
+    At(String),
+    /// Nowhere at the moment.
+    Moving,
 }
 
 impl std::ops::Deref for Worker {
     type Target = Inner;
     fn deref(&self) -> &Inner {
         &self.0
+    }
+}
+
+impl Worker {
+    /// Reaches the broker and prepares the topics. It processes nothing yet: see [`Running::start`].
+    pub(crate) async fn open(config: WorkerConfig) -> Result<Self, WorkerError> {
+        let WorkerConfig { app, settings, broker, stores, place, id } = config;
+        let topology = Topology::new(&app, &settings).map_err(WorkerError::Topology)?;
+        let replies = Replies::new(&id);
+        let reply = asks(&topology).then(|| replies.new_topic(settings.topic_replicas));
+        reach(&*broker, &settings).await?;
+        let counts = topics::prepare(&*broker, &topology, &settings, reply).await?;
+        let partitions =
+            counts.iter().map(|(name, count)| (broker.topic_id(name), *count)).collect();
+        let producer = Mutex::new(broker.producer()?);
+        Ok(Self(Arc::new(Inner {
+            monitor: Monitor::new(&topology),
+            assignment: Arc::new(Assignment::new(&topology)),
+            topology,
+            settings: Arc::new(settings),
+            broker,
+            place,
+            replies,
+            stores_of_worker: stores,
+            id,
+            stores: RwLock::default(),
+            owners: RwLock::default(),
+            live: RwLock::default(),
+            partitions,
+            producer,
+            resources: Mutex::default(),
+            failure: watch::Sender::new(None),
+            stopping: watch::Sender::new(false),
+            joined: watch::Sender::new(false),
+        })))
+    }
+
+    /// The worker must stop: what it has committed is safe, and the next one goes on from there.
+    pub(crate) fn fail(&self, error: String) {
+        tracing::error!(error, "the worker fails");
+        self.failure.send_if_modified(|known| {
+            let first = known.is_none();
+            known.get_or_insert(error);
+            first
+        });
+    }
+
+    /// Completes with the error that the worker fails with.
+    pub(crate) async fn failed(&self) -> String {
+        let mut failure = self.failure.subscribe();
+        let error = failure.wait_for(Option::is_some).await;
+        error.ok().and_then(|error| error.clone()).unwrap_or_default()
+    }
+
+    /// Completes when the worker begins to stop.
+    pub(crate) async fn stopping(&self) {
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// The group has answered for the first time.
+    pub(crate) fn assigned(&self) {
+        self.joined.send_replace(true);
+    }
+
+    /// Takes over where the tasks of others are, and who is alive.
+    pub(crate) fn learn(&self, plan: Plan) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = plan.live();
+        let owners = plan.owners.into_iter().map(|(group, partition, at)| ((group, partition), at));
+        *self.owners.write().unwrap_or_else(PoisonError::into_inner) = owners.collect();
+    }
+
+    /// Whether a transactional id belongs to a member of the group, or to a shard of this worker.
+    pub(crate) fn is_live(&self, id: &str) -> bool {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Where other workers reach this one; told to the group at the next join.
+    pub(crate) fn announce(&self, endpoint: String) {
+        let ids = (0..self.settings.shards.max(1)).map(|shard| self.transactional_id(shard)).collect();
+        self.assignment.announce(Announcement { endpoint, ids });
+    }
+
+    fn transactional_id(&self, shard: usize) -> String {
+        format!("{}-{}-{shard}", self.topology.group, self.id)
+    }
+
+    /// The name here of a topic that is declared under this one.
+    pub(crate) fn topic_name(&self, declared: &str) -> Arc<str> {
+        match self.topology.topic_index(declared).and_then(|index| self.topology.topics.get(index)) {
+            Some(topic) => topic.name.clone(),
+            None => self.settings.topic_name(declared).into(),
+        }
+    }
+
+    /// How many partitions a topic had when the worker started.
+    pub(crate) fn partitions_of(&self, topic: TopicId) -> Option<u32> {
+        self.partitions.get(&topic).copied()
+    }
+
+    /// How many partitions the topics of a group have.
+    pub(crate) fn partitions_of_group(&self, group: usize) -> u32 {
+        let topic = self.topology.groups.get(group).and_then(|group| group.topics.first());
+        let topic = topic.and_then(|topic| self.topology.topics.get(*topic));
+        topic.and_then(|topic| self.partitions_of(self.broker.topic_id(&topic.name))).unwrap_or(1)
+    }
+
+    /// The dead-letter topic.
+    pub(crate) fn dead_letters(&self) -> TopicId {
+        self.broker.topic_id(&self.topology.dead_letters())
+    }
+
+    /// The plain producer, for what is sent outside of events; for one short call.
+    pub(crate) fn outside(&self) -> MutexGuard<'_, Box<dyn Producer>> {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the plain producer may have room.
+    pub(crate) async fn room(&self) {
+        let room = self.outside().room();
+        room.await;
+    }
+
+    /// A table's partition can be read from now on.
+    pub(crate) fn open_store(&self, table: usize, task: TaskId, store: Arc<dyn Store>) {
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        stores.insert((table, task.partition), store);
+    }
+
+    /// The partitions of a task's tables are here no more.
+    pub(crate) fn close_stores(&self, task: TaskId) {
+        let tables = self.topology.groups.get(task.group).map(|group| group.tables.as_slice());
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        for table in tables.unwrap_or_default() {
+            stores.remove(&(*table, task.partition));
+        }
+    }
+
+    /// The partitions of a table that are here, in their order.
+    pub(crate) fn stores_of(&self, table: usize) -> Vec<Arc<dyn Store>> {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<_> = stores.iter().filter(|((of, _), _)| *of == table).collect();
+        found.sort_by_key(|((_, partition), _)| *partition);
+        found.into_iter().map(|(_, store)| store.clone()).collect()
+    }
+
+    /// Where the other workers are that own partitions of a group.
+    pub(crate) fn others(&self, group: Option<usize>) -> BTreeSet<String> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let own = self.assignment.own_endpoint();
+        let of_group = owners.iter().filter(|((of, _), _)| Some(*of) == group);
+        of_group.map(|(_, at)| at.clone()).filter(|at| *at != own && !at.is_empty()).collect()
+    }
+
+    /// Finds a row by its encoded key, and what decides its partition.
+    pub(crate) fn row(
+        &self,
+        table: usize,
+        key: &[u8],
+        partition_key: &[u8],
+    ) -> Result<Lookup, StoreError> {
+        let Some(group) = self.topology.tables.get(table).and_then(|table| table.group) else {
+            return Ok(Lookup::Moving);
+        };
+        let partition = partition_for(partition_key, self.partitions_of_group(group));
+        let here = {
+            let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+            stores.get(&(table, partition)).cloned()
+        };
+        if let Some(store) = here {
+            return Ok(Lookup::Here(store.get(key)?));
+        }
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let own = self.assignment.own_endpoint();
+        Ok(match owners.get(&(group, partition)) {
+            Some(endpoint) if *endpoint != own && !endpoint.is_empty() => Lookup::At(endpoint.clone()),
+            _ => Lookup::Moving,
+        })
+    }
+
+    /// The user's own resource of this type, made on first use.
+    pub(crate) fn resource<S: Default + Send + Sync + 'static>(&self) -> Arc<S> {
+        let mut resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        let resource = resources.entry(TypeId::of::<S>()).or_insert_with(|| Arc::new(S::default()));
+        resource.clone().downcast().unwrap_or_default()
+    }
+}
+
+/// Whether anything in the app asks agents.
+fn asks(topology: &Topology) -> bool {
+    let agents = topology.agents.iter().map(|agent| agent.uses);
+    let mut uses = agents.chain(topology.other_uses().into_iter().map(|(uses, _)| uses));
+    uses.any(|uses| uses.iter().copied().flatten().any(|used| matches!(used, Use::Ask(_))))
+}
+
+/// Waits for the broker, at most for the setting `broker_timeout`.
+async fn reach(broker: &dyn Broker, settings: &Settings) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + settings.broker_timeout;
+    let mut backoff = Duration::from_millis(100);
+    let mut said = false;
+    loop {
+        let Err(error) = broker.topics().await else { return Ok(()) };
+        if Instant::now() + backoff >= deadline {
+            return Err(error);
+        }
+        if !std::mem::replace(&mut said, true) {
+            let patience = settings.broker_timeout.as_secs();
+            tracing::warn!("{error}; trying again for {patience} s");
+        }
+        sleep(backoff).await;
+        backoff = (backoff * 2).min(Duration::from_secs(5));
     }
 }

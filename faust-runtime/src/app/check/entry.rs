@@ -82,7 +82,7 @@ impl Entry {
         };
         Some(match self.used(index) {
             Some(Use::Table(used) | Use::View(used)) => Mention::Table(used.table),
-            Some(Use::Sink(topic)) => Mention::Topic(*topic),
+            Some(Use::Sink(sink)) => Mention::Topic(sink.topic),
             Some(Use::Ask(agent)) => Mention::Topic(agent.input),
             None => return None,
         })

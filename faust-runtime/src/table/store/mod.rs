@@ -30,6 +30,8 @@ pub(crate) trait Store: Send + Sync {
 pub(crate) struct StoreBatch<'a> {
     /// Keys with their new values; `None` removes.
     pub(crate) rows: Vec<(&'a [u8], Option<&'a [u8]>)>,
+    /// How many more rows there are with these changes.
+    pub(crate) added: i64,
     /// Removes every row whose key is below this one: expired windows.
     pub(crate) remove_below: Option<&'a [u8]>,
 }
@@ -43,7 +45,7 @@ pub(crate) struct Mark {
     pub(crate) changelog: Offset,
     /// The source offsets and their metadata as of the last cut in here.
     pub(crate) sources: Vec<(String, Offset, String)>,
-    /// How many rows there are.
+    /// How many rows there are; the store counts.
     pub(crate) rows: u64,
 }
 
@@ -59,6 +61,14 @@ pub enum StoreError {
         /// What the disk said.
         cause: String,
     },
+    /// A row cannot be encoded: its type's `Serialize` fails; mend that.
+    #[error("table `{table}`: a row cannot be encoded: {cause}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// What serde said.
+        cause: String,
+    },
     /// The files are damaged: the store is set aside and rebuilt from its changelog.
     #[error("{path} is damaged: {cause}")]
     Damaged {
@@ -67,6 +77,13 @@ pub enum StoreError {
         /// What is wrong.
         cause: String,
     },
+}
+
+impl Mark {
+    /// The mark after a batch that leaves `added` more rows (or fewer) than `before`.
+    fn after(&self, before: u64, added: i64) -> Self {
+        Self { rows: before.saturating_add_signed(added), ..self.clone() }
+    }
 }
 
 /// Opens the stores of a worker.

@@ -1,0 +1,257 @@
+//! An agent's loop over one partition: bind, take an event, call, settle. Generic only where it must be; the engine
+//! behind [`Lane`] is not.
+
+use super::{Agent, AgentInput, AgentOutput, AgentParams, Bind};
+use crate::agent::traits::LaneFuture;
+use crate::codec::{CodecError, Value};
+use crate::define::Record;
+use crate::error::{Error, HandleError};
+use crate::handle::{Event, Stream};
+use crate::partition::{Delivery, LaneState};
+use crate::rpc;
+use futures::FutureExt;
+use std::any::Any;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Binds an agent's parameters and makes its loop.
+pub(super) fn start<A: Agent>(bind: &Bind<'_>, lane: Lane) -> crate::Result<LaneFuture> {
+    let params = A::Params::bind(bind)?;
+    Ok(<A::Input as AgentInput>::run::<A>(lane, params))
+}
+
+/// One agent on one partition, as its loop sees it.
+pub struct Lane {
+    state: Rc<LaneState>,
+    /// Events since the loop last gave way to others.
+    streak: Cell<u32>,
+}
+
+/// So many events, then the other tasks of the shard have their turn.
+const STREAK: u32 = 256;
+
+impl Lane {
+    pub(crate) fn new(state: Rc<LaneState>) -> Self {
+        Self { state, streak: Cell::new(0) }
+    }
+
+    pub(crate) fn state(&self) -> &Rc<LaneState> {
+        &self.state
+    }
+
+    /// The next record; `None` when the loop is to end.
+    pub(crate) async fn next(&self) -> Option<Delivery> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`next`](Self::next); gives way to the shard's other tasks now and then.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        if self.streak.get() >= STREAK {
+            self.streak.set(0);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let next = self.state.reader.poll_next(self.state.number, cx);
+        match next {
+            Poll::Ready(_) => self.streak.set(self.streak.get() + 1),
+            Poll::Pending => {
+                self.streak.set(0);
+                if self.state.reader.is_drained() {
+                    self.state.task.shard.queue_empty();
+                }
+            }
+        }
+        next
+    }
+
+    /// Whether the loop is to end.
+    pub(crate) fn stopping(&self) -> bool {
+        self.state.reader.is_stopping()
+    }
+
+    /// Everything of the event takes effect. An engine that cannot do that stops the worker.
+    pub(crate) async fn settle(&self, delivery: &Delivery) {
+        if let Err(error) = self.state.settle(std::slice::from_ref(delivery)).await {
+            self.state.task.worker.fail(error.to_string());
+        }
+    }
+
+    /// What to do after a failed attempt.
+    pub(crate) fn failed(&self, delivery: &Delivery, error: &Error, attempt: &mut u32) -> Verdict {
+        self.state.roll_back();
+        let agent = self.state.agent.name();
+        let worker = &self.state.task.worker;
+        let meter = worker.monitor.agent(self.state.reader.agent);
+        if matches!(error.downcast_ref(), Some(HandleError::Conflict { .. })) {
+            return Verdict::Again(Duration::ZERO);
+        }
+        meter.failed();
+        *attempt += 1;
+        let (source, offset, attempt) = (self.source(), delivery.offset, *attempt);
+        if attempt > worker.settings.max_retries {
+            tracing::error!(
+                agent, source, offset, attempt, %error,
+                "an event failed for good; it goes to the dead letters"
+            );
+            return Verdict::DeadLetter;
+        }
+        meter.retried();
+        tracing::warn!(agent, source, offset, attempt, %error, "an event failed; trying again");
+        Verdict::Again(backoff(attempt, offset))
+    }
+
+    /// Where the agent's records come from, for messages.
+    pub(crate) fn source(&self) -> String {
+        let source = self.state.task.sources.get(self.state.reader.source);
+        source.map(|source| source.of.to_string()).unwrap_or_default()
+    }
+
+    /// The record cannot be decoded: counted, said, and kept in the dead letters.
+    pub(crate) fn undecodable(&self, delivery: &Delivery, error: &CodecError) {
+        let agent = self.state.agent.name();
+        self.state.task.worker.monitor.agent(self.state.reader.agent).undecodable();
+        tracing::error!(
+            agent, source = self.source(), offset = delivery.offset, %error,
+            "a record cannot be decoded; it goes to the dead letters"
+        );
+        self.dead_letter(delivery, &error.to_string(), 0);
+    }
+
+    /// Stages the record for the dead-letter topic, with its bytes, place and error, as an effect of its event.
+    pub(crate) fn dead_letter(&self, delivery: &Delivery, error: &str, attempts: u32) {
+        let task = &self.state.task;
+        task.worker.monitor.agent(self.state.reader.agent).dead_letter();
+        self.state.begin(delivery);
+        let message = delivery.message();
+        let mut headers: Vec<(String, Vec<u8>)> = delivery
+            .headers()
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value.unwrap_or_default().to_vec()))
+            .collect();
+        let source = task.sources.get(self.state.reader.source).map(|source| &source.of);
+        for (name, value) in [
+            ("faust-error", error.to_string()),
+            ("faust-agent", self.state.agent.name().to_string()),
+            ("faust-attempts", attempts.to_string()),
+            ("faust-topic", source.map(|of| of.topic.to_string()).unwrap_or_default()),
+            ("faust-partition", source.map(|of| of.partition.to_string()).unwrap_or_default()),
+            ("faust-offset", delivery.offset.to_string()),
+        ] {
+            headers.push((name.into(), value.into_bytes()));
+        }
+        let topic = task.worker.dead_letters();
+        let partitions = task.worker.partitions_of(topic).unwrap_or(1);
+        let staged = self.state.stage(|outbox| {
+            outbox.push::<CodecError>(
+                topic,
+                Some(delivery.timestamp),
+                headers,
+                |out| Ok(message.key.is_some_and(|key| { out.extend_from_slice(key); true })),
+                |out| Ok(message.value.is_some_and(|value| { out.extend_from_slice(value); true })),
+                |_| task.id.partition % partitions.max(1),
+            )
+        });
+        if let Err(error) = staged {
+            task.worker.fail(format!("a dead letter cannot be staged: {error}"));
+        }
+        rpc::reply_failed(&self.state, delivery, error);
+    }
+}
+
+/// What becomes of a failed event.
+pub(crate) enum Verdict {
+    Again(Duration),
+    DeadLetter,
+}
+
+/// 5, 25, 125 ms and so on, up to 30 s, up to a quarter shorter by an offset's jitter.
+fn backoff(attempt: u32, offset: i64) -> Duration {
+    let full = 5u64.saturating_pow(attempt).min(30_000);
+    let jitter = (offset.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) * full / 1024;
+    Duration::from_millis(full - jitter)
+}
+
+/// Called per event.
+impl<T: Record> AgentInput for Event<T> {
+    type Record = T;
+
+    fn run<A: Agent<Input = Self>>(lane: Lane, mut params: A::Params) -> LaneFuture {
+        Box::pin(async move {
+            while let Some(delivery) = lane.next().await {
+                let mut attempt = 0;
+                loop {
+                    let message = delivery.message();
+                    let record = match T::decode(message.key, message.value) {
+                        Ok(record) => record,
+                        Err(error) => {
+                            lane.undecodable(&delivery, &error);
+                            lane.settle(&delivery).await;
+                            break;
+                        }
+                    };
+                    lane.state.begin(&delivery);
+                    let event = Event::new(record, &delivery, lane.state.task.id.partition);
+                    let done = match guarded(A::call(event, &mut params)).await {
+                        Ok(reply) => reply_to::<A>(&lane, &delivery, &reply),
+                        Err(error) => Err(error),
+                    };
+                    let Err(error) = done else {
+                        lane.settle(&delivery).await;
+                        break;
+                    };
+                    match lane.failed(&delivery, &error, &mut attempt) {
+                        Verdict::Again(wait) if wait.is_zero() => tokio::task::yield_now().await,
+                        Verdict::Again(wait) => sleep(wait).await,
+                        Verdict::DeadLetter => {
+                            lane.dead_letter(&delivery, &error.to_string(), attempt);
+                            lane.settle(&delivery).await;
+                            break;
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Polls a user's future; a panic is an error.
+pub(crate) async fn guarded<R, F: Future<Output: AgentOutput<Reply = R>>>(future: F) -> crate::Result<R> {
+    match AssertUnwindSafe(future).catch_unwind().await {
+        Ok(output) => output.into_result(),
+        Err(panic) => Err(format!("panicked: {}", panic_text(&*panic)).into()),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text
+    } else {
+        "no message"
+    }
+}
+
+/// Stages the reply, if somebody asked.
+fn reply_to<A: Agent>(
+    lane: &Lane,
+    delivery: &Delivery,
+    reply: &<A::Output as AgentOutput>::Reply,
+) -> crate::Result<()> {
+    rpc::reply(&lane.state, delivery, |out| reply.encode(out))
+}
+
+/// The loop is the user's own.
+impl<T: Record> AgentInput for Stream<T> {
+    type Record = T;
+
+    fn run<A: Agent<Input = Self>>(lane: Lane, params: A::Params) -> LaneFuture {
+        crate::handle::run_stream::<T, A>(lane, params)
+    }
+}
+

@@ -1,0 +1,264 @@
+//! Makes each cut one transaction, then one batch in each store. It lives on a thread of its own, because
+//! transactions and store batches block; the shard fills the next cut meanwhile.
+
+use super::cut::{Cut, Outbox, TableCut};
+use super::progress::Metadata;
+use crate::kafka::{
+    Broker, KafkaError, Offset, Outgoing, SendError, TopicPartition, Transactional, TxnError,
+};
+use crate::partition::TaskId;
+use crate::table::store::{StoreBatch, StoreError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Which tasks this worker owns, with their epochs: what is not in here any more is not sent again.
+#[derive(Clone, Default)]
+pub(crate) struct Owned(Arc<Mutex<HashMap<TaskId, u32>>>);
+
+impl Owned {
+    pub(crate) fn insert(&self, task: TaskId, epoch: u32) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task, epoch);
+    }
+
+    pub(crate) fn remove(&self, task: TaskId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
+    }
+
+    fn holds(&self, task: TaskId, epoch: u32) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&task) == Some(&epoch)
+    }
+}
+
+/// What a committer gives up on: the worker stops, and the next one recovers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum CommitError {
+    /// A record cannot be sent: the cause says why.
+    #[error("a record of a cut cannot be sent: {0}")]
+    Refused(String),
+    /// Outputs were not delivered; the events that sent them are not committed and run again.
+    #[error("outputs were not delivered: {0}")]
+    Outputs(KafkaError),
+    /// The disk: what was committed is in the changelog.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of a cut.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Tasks whose part is committed and in their stores.
+    pub(crate) committed: Vec<TaskId>,
+    /// Changelog positions that the stores have reached, by task and table.
+    pub(crate) reached: Vec<(TaskId, usize, Offset)>,
+    /// How often it was aborted and sent again.
+    pub(crate) aborted: u32,
+}
+
+/// One shard's committer.
+pub(crate) struct Committer {
+    broker: Arc<dyn Broker>,
+    id: String,
+    producer: Box<dyn Transactional>,
+    owned: Owned,
+}
+
+/// From the first try to the next; doubled up to [`LONGEST`].
+const BACKOFF: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_secs(2);
+
+impl Committer {
+    /// Opens the transactional producer `id`; what an earlier one left open is aborted.
+    pub(crate) async fn open(broker: Arc<dyn Broker>, id: String, owned: Owned) -> Self {
+        let producer = initialised(&*broker, &id).await;
+        Self { broker, id, producer, owned }
+    }
+
+    /// Commits a cut. It is sent again until it is in or nothing of it is owned any more.
+    pub(crate) async fn commit(&mut self, mut cut: Cut) -> Result<Outcome, CommitError> {
+        let mut outcome = Outcome::default();
+        let mut backoff = BACKOFF;
+        if let Some(deliveries) = cut.deliveries.take() {
+            deliveries.await.map_err(CommitError::Outputs)?;
+        }
+        loop {
+            cut.tasks.retain(|task| self.owned.holds(task.task, task.epoch));
+            if cut.tasks.is_empty() {
+                return Ok(outcome);
+            }
+            let error = match self.attempt(&cut).await {
+                Ok(highest) => {
+                    self.store(&cut, &highest, &mut outcome)?;
+                    return Ok(outcome);
+                }
+                Err(Attempt::Refused(cause)) => return Err(CommitError::Refused(cause)),
+                Err(Attempt::Failed(error)) => error,
+            };
+            outcome.aborted += 1;
+            tracing::warn!(%error, id = self.id, "a transaction failed; what is still owned is sent again");
+            let aborted = match &error {
+                TxnError::Abortable(_) => self.producer.abort().await,
+                TxnError::Unknown(_) => Err(error),
+            };
+            if aborted.is_err() {
+                self.settle_unknown(&mut cut, &mut outcome).await?;
+            }
+            sleep(backoff).await;
+            backoff = LONGEST.min(backoff * 2);
+        }
+    }
+
+    async fn attempt(&mut self, cut: &Cut) -> Result<Vec<Option<Offset>>, Attempt> {
+        let tables = || cut.tasks.iter().flat_map(|task| &task.tables);
+        self.producer.begin(tables().count() as u32).map_err(Attempt::Failed)?;
+        for (slot, table) in tables().enumerate() {
+            for row in &table.rows {
+                let record = Outgoing {
+                    topic: table.changelog,
+                    partition: table.partition,
+                    key: Some(table.slice(&row.key)),
+                    value: row.value.as_ref().map(|value| table.slice(value)),
+                    timestamp: None,
+                    headers: &[],
+                };
+                while let Err(error) = self.producer.send(&record, Some(slot as u32)) {
+                    self.wait_for_room(error).await?;
+                }
+            }
+        }
+        for outputs in cut.tasks.iter().flat_map(|task| &task.outputs) {
+            self.send_outputs(outputs).await?;
+        }
+        let offsets: Vec<_> = cut.tasks.iter().flat_map(|task| task.offsets.clone()).collect();
+        self.producer.commit(&offsets).await.map_err(Attempt::Failed)
+    }
+
+    async fn send_outputs(&mut self, outputs: &Outbox) -> Result<(), Attempt> {
+        let mut from = 0;
+        while let Err((at, error)) = outputs.each(from, |record| self.producer.send(record, None)) {
+            self.wait_for_room(error).await?;
+            from = at;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_room(&mut self, error: SendError) -> Result<(), Attempt> {
+        match error {
+            SendError::Full => {
+                self.producer.room().await;
+                Ok(())
+            }
+            SendError::Refused(cause) => Err(Attempt::Refused(cause)),
+            SendError::Failed(error) => Err(Attempt::Failed(error)),
+        }
+    }
+
+    /// After an unknown outcome: a new producer with the same id ends the open transaction one way or the other, and
+    /// then the committed metadata says which parts are in.
+    async fn settle_unknown(&mut self, cut: &mut Cut, outcome: &mut Outcome) -> Result<(), CommitError> {
+        self.producer = initialised(&*self.broker, &self.id).await;
+        let of: Vec<TopicPartition> = cut
+            .tasks
+            .iter()
+            .filter_map(|task| Some(task.offsets.first()?.partition.clone()))
+            .collect();
+        let committed = stable_committed(&*self.broker, of.clone()).await;
+        let mut is_in = of.iter().zip(&committed).map(|(of, commit)| {
+            let commit = commit.as_ref()?;
+            let metadata = Metadata::decode(of, commit).ok().flatten()?;
+            Some((metadata.by == self.id, metadata.epoch, metadata.cut))
+        });
+        let (known, open): (Vec<_>, Vec<_>) = std::mem::take(&mut cut.tasks)
+            .into_iter()
+            .partition(|task| is_in.next().flatten() >= Some((true, task.epoch, task.number)));
+        cut.tasks = open;
+        let known = Cut { tasks: known, deliveries: None };
+        self.store(&known, &[], outcome)
+    }
+
+    /// Brings the stores up to a cut that is committed.
+    fn store(
+        &self,
+        cut: &Cut,
+        highest: &[Option<Offset>],
+        outcome: &mut Outcome,
+    ) -> Result<(), CommitError> {
+        let mut highest = highest.iter();
+        for task in &cut.tasks {
+            let sources: Vec<_> = task
+                .offsets
+                .iter()
+                .map(|c| (c.partition.to_string(), c.offset, c.metadata.clone()))
+                .collect();
+            for table in &task.tables {
+                let highest = highest.next().copied().flatten();
+                let reached = write(table, highest, &sources)?;
+                outcome.reached.push((task.task, table.table, reached));
+            }
+            outcome.committed.push(task.task);
+        }
+        Ok(())
+    }
+}
+
+/// One store batch. Where the log's offset is unknown the mark keeps the previous one: rows ahead of it are harmless,
+/// because changelog records are whole values.
+fn write(
+    table: &TableCut,
+    highest: Option<Offset>,
+    sources: &[(String, Offset, String)],
+) -> Result<Offset, StoreError> {
+    let mut mark = table.store.mark()?.unwrap_or_else(|| table.mark.clone());
+    if let Some(highest) = highest {
+        mark.changelog = mark.changelog.max(highest + 1);
+    }
+    mark.sources = sources.to_vec();
+    if !table.is_empty() {
+        let rows = table
+            .rows
+            .iter()
+            .map(|row| (table.slice(&row.key), row.value.as_ref().map(|value| table.slice(value))));
+        let batch = StoreBatch {
+            rows: rows.collect(),
+            added: table.added,
+            remove_below: table.remove_below.as_deref(),
+        };
+        table.store.write(&batch, &mark)?;
+    }
+    Ok(mark.changelog)
+}
+
+enum Attempt {
+    Refused(String),
+    Failed(TxnError),
+}
+
+async fn initialised(broker: &dyn Broker, id: &str) -> Box<dyn Transactional> {
+    let mut backoff = BACKOFF;
+    loop {
+        match broker.transactional(id).await {
+            Ok(producer) => return producer,
+            Err(error) => tracing::warn!(%error, id, "no transactional producer yet; trying again"),
+        }
+        sleep(backoff).await;
+        backoff = LONGEST.min(backoff * 2);
+    }
+}
+
+/// The group's committed offsets, waited for until no transaction has any pending.
+pub(crate) async fn stable_committed(
+    broker: &dyn Broker,
+    of: Vec<TopicPartition>,
+) -> Vec<Option<crate::kafka::Committed>> {
+    let mut backoff = BACKOFF;
+    loop {
+        match broker.committed(of.clone(), true).await {
+            Ok(committed) => return committed,
+            Err(error) => tracing::debug!(%error, "the committed offsets are not known yet"),
+        }
+        sleep(backoff).await;
+        backoff = LONGEST.min(backoff * 2);
+    }
+}

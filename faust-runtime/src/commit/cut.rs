@@ -1,0 +1,205 @@
+//! A cut: what a shard commits at once. Plain bytes, so that it can wait in memory until it is committed, and be
+//! sent again as it is.
+
+use crate::kafka::{Commit, KafkaError, Outgoing, TopicId};
+use crate::partition::TaskId;
+use crate::table::store::{Mark, Store};
+use crate::time::Timestamp;
+use futures::future::BoxFuture;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The tasks of one shard that have something to commit.
+#[derive(Default)]
+pub(crate) struct Cut {
+    pub(crate) tasks: Vec<TaskCut>,
+    /// Under at-least-once: completes when the outputs of the cut's events are acknowledged.
+    pub(crate) deliveries: Option<BoxFuture<'static, Result<(), KafkaError>>>,
+}
+
+/// All effects of a task's finished events since its last cut.
+pub(crate) struct TaskCut {
+    pub(crate) task: TaskId,
+    /// How often the task has changed hands: a task that was lost and came back is another one.
+    pub(crate) epoch: u32,
+    /// The number of the cut in its task.
+    pub(crate) number: u64,
+    pub(crate) offsets: Vec<Commit>,
+    pub(crate) tables: Vec<TableCut>,
+    /// Outputs and replies, under exactly-once.
+    pub(crate) outputs: Vec<Outbox>,
+}
+
+/// The rows of one table that a cut changes, encoded once for the changelog and the store.
+pub(crate) struct TableCut {
+    /// The table's index in the topology.
+    pub(crate) table: usize,
+    pub(crate) changelog: TopicId,
+    pub(crate) partition: u32,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) rows: Vec<RowChange>,
+    /// How many more rows there are with it.
+    pub(crate) added: i64,
+    /// Rows with lower keys have expired.
+    pub(crate) remove_below: Option<Vec<u8>>,
+    /// The mark as it was before; the committer brings the changelog's offset up to date.
+    pub(crate) mark: Mark,
+}
+
+/// A row's key and value in [`TableCut::bytes`].
+pub(crate) struct RowChange {
+    pub(crate) key: Range<u32>,
+    /// `None`: the row is removed.
+    pub(crate) value: Option<Range<u32>>,
+}
+
+impl TableCut {
+    /// The bytes of a range of this cut.
+    pub(crate) fn slice(&self, range: &Range<u32>) -> &[u8] {
+        self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.remove_below.is_none()
+    }
+}
+
+/// Records to be sent, encoded one behind the other.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    entries: Vec<OutboxEntry>,
+}
+
+/// One record of an [`Outbox`].
+pub(crate) struct OutboxEntry {
+    pub(crate) topic: TopicId,
+    pub(crate) partition: u32,
+    pub(crate) timestamp: Option<Timestamp>,
+    key: Option<Range<u32>>,
+    value: Option<Range<u32>>,
+    headers: Vec<(String, Vec<u8>)>,
+}
+
+/// Where an outbox was: everything behind it can be taken back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OutboxMark {
+    bytes: usize,
+    entries: usize,
+}
+
+impl OutboxMark {
+    pub(crate) fn entries(self) -> usize {
+        self.entries
+    }
+}
+
+impl Outbox {
+    /// How many bytes it keeps behind a mark.
+    pub(crate) fn bytes_since(&self, mark: OutboxMark) -> usize {
+        self.bytes.len().saturating_sub(mark.bytes)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many bytes it keeps.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len() + self.entries.len() * size_of::<OutboxEntry>()
+    }
+
+    pub(crate) fn mark(&self) -> OutboxMark {
+        OutboxMark { bytes: self.bytes.len(), entries: self.entries.len() }
+    }
+
+    /// Takes back everything behind the mark.
+    pub(crate) fn truncate(&mut self, mark: OutboxMark) {
+        self.bytes.truncate(mark.bytes);
+        self.entries.truncate(mark.entries);
+    }
+
+    /// Appends a record; `encode` writes the key, then the value, and says which are there.
+    pub(crate) fn push<E>(
+        &mut self,
+        topic: TopicId,
+        timestamp: Option<Timestamp>,
+        headers: Vec<(String, Vec<u8>)>,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+        partition: impl FnOnce(Option<&[u8]>) -> u32,
+    ) -> Result<(), E> {
+        let start = self.bytes.len();
+        let put = |bytes: &mut Vec<u8>| -> Result<OutboxEntry, E> {
+            let key = part(bytes, key)?;
+            let value = part(bytes, value)?;
+            let key_bytes = key.as_ref().and_then(|k| bytes.get(k.start as usize..k.end as usize));
+            let partition = partition(key_bytes);
+            Ok(OutboxEntry { topic, partition, timestamp, key, value, headers })
+        };
+        match put(&mut self.bytes) {
+            Ok(entry) => {
+                self.entries.push(entry);
+                Ok(())
+            }
+            Err(error) => {
+                self.bytes.truncate(start);
+                Err(error)
+            }
+        }
+    }
+
+    fn slice(&self, range: &Option<Range<u32>>) -> Option<&[u8]> {
+        let range = range.as_ref()?;
+        self.bytes.get(range.start as usize..range.end as usize)
+    }
+
+    /// Calls `send` with each record up to the mark, from entry `from` on, until it fails; how many were sent.
+    pub(crate) fn each<E>(
+        &self,
+        from: usize,
+        mut send: impl FnMut(&Outgoing<'_>) -> Result<(), E>,
+    ) -> Result<(), (usize, E)> {
+        for (index, entry) in self.entries.iter().enumerate().skip(from) {
+            let headers: Vec<(&str, Option<&[u8]>)> =
+                entry.headers.iter().map(|(name, value)| (name.as_str(), Some(&value[..]))).collect();
+            let record = Outgoing {
+                topic: entry.topic,
+                partition: entry.partition,
+                key: self.slice(&entry.key),
+                value: self.slice(&entry.value),
+                timestamp: entry.timestamp,
+                headers: &headers,
+            };
+            send(&record).map_err(|error| (index, error))?;
+        }
+        Ok(())
+    }
+
+    /// Splits off what is behind the mark: the effects of an event that is not finished.
+    pub(crate) fn split_off(&mut self, mark: OutboxMark) -> Self {
+        let base = mark.bytes as u32;
+        let mut entries = self.entries.split_off(mark.entries.min(self.entries.len()));
+        let bytes = self.bytes.split_off(mark.bytes.min(self.bytes.len()));
+        for entry in &mut entries {
+            for range in [&mut entry.key, &mut entry.value].into_iter().flatten() {
+                range.start -= base;
+                range.end -= base;
+            }
+        }
+        Self { bytes, entries }
+    }
+}
+
+fn part<E>(
+    bytes: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+) -> Result<Option<Range<u32>>, E> {
+    let start = bytes.len() as u32;
+    Ok(encode(bytes)?.then_some(start..bytes.len() as u32))
+}

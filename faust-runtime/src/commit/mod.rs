@@ -1,0 +1,9 @@
+//! What is done, and saying so: progress per agent, the cut, and the committer that makes it one transaction.
+
+mod committer;
+mod cut;
+mod progress;
+
+pub(crate) use committer::{CommitError, Committer, Outcome, Owned, stable_committed};
+pub(crate) use cut::{Cut, Outbox, OutboxMark, RowChange, TableCut, TaskCut};
+pub(crate) use progress::{Metadata, Progress};

@@ -1,0 +1,285 @@
+//! Who runs which task. A task is partition n of every topic of a co-partitioned group, so it moves as one. Sticky:
+//! everyone keeps what it has up to its share. Cooperative: a task that moves is first taken from its owner, and given
+//! to its receiver in the round after; the plan names it, so that the receiver can ask again if that round never comes.
+
+use crate::app::topology::Topology;
+use crate::kafka::{Assignor, MemberInfo, MemberPlan, TopicPartition};
+use crate::partition::TaskId;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// What a member tells the deciding one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Announcement {
+    /// Where others reach it: `http://127.0.0.1:6066`.
+    pub(crate) endpoint: String,
+    /// Its transactional ids: they are alive.
+    pub(crate) ids: Vec<String>,
+}
+
+/// What the deciding member tells each of the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// Group, partition, and the endpoint of who runs it.
+    pub(crate) owners: Vec<(usize, u32, String)>,
+    /// The transactional ids of all members.
+    pub(crate) live: Vec<String>,
+    /// Tasks that are on their way to this member.
+    pub(crate) coming: Vec<(usize, u32)>,
+    /// The endpoint that the deciding member knows of this one.
+    pub(crate) endpoint: String,
+}
+
+/// This worker's side of the group's assignment.
+pub(crate) struct Assignment {
+    /// The topics of each group.
+    groups: Vec<Vec<Arc<str>>>,
+    announcement: RwLock<Announcement>,
+    plan: Mutex<Plan>,
+}
+
+impl Assignment {
+    pub(crate) fn new(topology: &Topology) -> Self {
+        let names = |topics: &[usize]| {
+            let topics = topics.iter().filter_map(|topic| topology.topics.get(*topic));
+            topics.map(|topic| topic.name.clone()).collect()
+        };
+        let groups = topology.groups.iter().map(|group| names(&group.topics)).collect();
+        Self { groups, announcement: RwLock::default(), plan: Mutex::default() }
+    }
+
+    /// What this worker tells at its next join.
+    pub(crate) fn announce(&self, announcement: Announcement) {
+        *self.announcement.write().unwrap_or_else(PoisonError::into_inner) = announcement;
+    }
+
+    /// Where others reach this worker.
+    pub(crate) fn own_endpoint(&self) -> String {
+        self.announcement.read().unwrap_or_else(PoisonError::into_inner).endpoint.clone()
+    }
+
+    /// What was decided last.
+    pub(crate) fn plan(&self) -> Plan {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the deciding member knows this worker under another endpoint.
+    pub(crate) fn is_misknown(&self) -> bool {
+        self.plan().endpoint != self.own_endpoint()
+    }
+
+    /// The topics of all groups.
+    pub(crate) fn topics(&self) -> Vec<Arc<str>> {
+        let topics: BTreeSet<&Arc<str>> = self.groups.iter().flatten().collect();
+        topics.into_iter().cloned().collect()
+    }
+
+    /// The partitions of a task.
+    pub(crate) fn partitions(&self, task: TaskId) -> Vec<TopicPartition> {
+        let topics = self.groups.get(task.group).map(Vec::as_slice).unwrap_or_default();
+        topics.iter().map(|topic| TopicPartition::new(topic.clone(), task.partition)).collect()
+    }
+
+    /// The task of a partition.
+    pub(crate) fn task_of(&self, of: &TopicPartition) -> Option<TaskId> {
+        let group = self.groups.iter().position(|topics| topics.contains(&of.topic))?;
+        Some(TaskId { group, partition: of.partition })
+    }
+
+    /// The tasks all of whose partitions are among these.
+    pub(crate) fn complete(&self, owned: &BTreeSet<TopicPartition>) -> BTreeSet<TaskId> {
+        let tasks: BTreeSet<TaskId> = owned.iter().filter_map(|of| self.task_of(of)).collect();
+        let whole = |task: &TaskId| self.partitions(*task).iter().all(|of| owned.contains(of));
+        tasks.into_iter().filter(whole).collect()
+    }
+
+    fn all_tasks(&self, topics: &[(Arc<str>, u32)]) -> Vec<TaskId> {
+        let count = |name: &Arc<str>| topics.iter().find(|(known, _)| known == name).map_or(0, |(_, n)| *n);
+        let groups = self.groups.iter().enumerate();
+        groups
+            .flat_map(|(group, names)| {
+                let partitions = names.iter().map(count).min().unwrap_or(0);
+                (0..partitions).map(move |partition| TaskId { group, partition })
+            })
+            .collect()
+    }
+}
+
+/// Shares tasks out: everyone keeps what it has up to its share, the rest goes to who has least. The result says for
+/// each task who has it in the end.
+fn share_out(tasks: &[TaskId], owned: &[BTreeSet<TaskId>]) -> BTreeMap<TaskId, usize> {
+    let members = owned.len().max(1);
+    let (share, mut extra) = (tasks.len() / members, tasks.len() % members);
+    // Who has most may keep the larger shares.
+    let mut order: Vec<usize> = (0..owned.len()).collect();
+    order.sort_by_key(|member| std::cmp::Reverse(owned.get(*member).map_or(0, BTreeSet::len)));
+    let mut result = BTreeMap::new();
+    let mut has = vec![0; owned.len()];
+    for member in order {
+        let Some(mine) = owned.get(member) else { continue };
+        let mut limit = share;
+        if mine.len() > share && extra > 0 {
+            extra -= 1;
+            limit += 1;
+        }
+        let mine = mine.iter().filter(|task| tasks.contains(task));
+        let free: Vec<TaskId> = mine.filter(|task| !result.contains_key(*task)).copied().collect();
+        for task in free.into_iter().take(limit) {
+            result.insert(task, member);
+            if let Some(n) = has.get_mut(member) {
+                *n += 1;
+            }
+        }
+    }
+    for task in tasks {
+        if result.contains_key(task) {
+            continue;
+        }
+        let Some(least) = (0..owned.len()).min_by_key(|member| has.get(*member).copied()) else { break };
+        result.insert(*task, least);
+        if let Some(n) = has.get_mut(least) {
+            *n += 1;
+        }
+    }
+    result
+}
+
+impl Assignor for Assignment {
+    fn user_data(&self) -> Vec<u8> {
+        let announcement = self.announcement.read().unwrap_or_else(PoisonError::into_inner);
+        serde_json::to_vec(&*announcement).unwrap_or_default()
+    }
+
+    fn assign(&self, mut members: Vec<MemberInfo>, topics: &[(Arc<str>, u32)]) -> Vec<MemberPlan> {
+        members.sort_by(|a, b| a.id.cmp(&b.id));
+        let tasks = self.all_tasks(topics);
+        let owned: Vec<BTreeSet<TaskId>> = members
+            .iter()
+            .map(|member| self.complete(&member.owned.iter().cloned().collect()))
+            .collect();
+        let announced: Vec<Announcement> = members
+            .iter()
+            .map(|member| serde_json::from_slice(&member.user_data).unwrap_or_default())
+            .collect();
+        let goal = share_out(&tasks, &owned);
+        let live: Vec<String> = announced.iter().flat_map(|member| member.ids.clone()).collect();
+        let mut given: Vec<Vec<TaskId>> = vec![Vec::new(); members.len()];
+        let mut coming: Vec<Vec<(usize, u32)>> = vec![Vec::new(); members.len()];
+        let mut owners = Vec::new();
+        for (task, member) in goal {
+            let holder = owned.iter().position(|owned| owned.contains(&task));
+            let list = match holder {
+                Some(holder) if holder != member => {
+                    if let Some(coming) = coming.get_mut(member) {
+                        coming.push((task.group, task.partition));
+                    }
+                    continue;
+                }
+                _ => given.get_mut(member),
+            };
+            if let (Some(list), Some(announced)) = (list, announced.get(member)) {
+                list.push(task);
+                owners.push((task.group, task.partition, announced.endpoint.clone()));
+            }
+        }
+        let plans = members.into_iter().zip(announced).zip(given.into_iter().zip(coming));
+        plans
+            .map(|((member, announced), (given, coming))| {
+                let plan = Plan {
+                    owners: owners.clone(),
+                    live: live.clone(),
+                    coming,
+                    endpoint: announced.endpoint,
+                };
+                MemberPlan {
+                    id: member.id,
+                    partitions: given.iter().flat_map(|task| self.partitions(*task)).collect(),
+                    user_data: serde_json::to_vec(&plan).unwrap_or_default(),
+                }
+            })
+            .collect()
+    }
+
+    fn assigned(&self, user_data: &[u8]) {
+        match serde_json::from_slice(user_data) {
+            Ok(plan) => *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan,
+            Err(error) => tracing::error!(%error, "the group's plan cannot be read: do all workers run one version?"),
+        }
+    }
+}
+
+impl Plan {
+    /// Which transactional ids are alive.
+    pub(crate) fn live(&self) -> HashSet<String> {
+        self.live.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(topics: &[&[&str]]) -> Assignment {
+        let groups = topics.iter().map(|names| names.iter().map(|name| Arc::from(*name)).collect());
+        Assignment { groups: groups.collect(), announcement: RwLock::default(), plan: Mutex::default() }
+    }
+
+    fn member(id: &str, owned: Vec<TopicPartition>) -> MemberInfo {
+        let user_data = serde_json::to_vec(&Announcement {
+            endpoint: format!("http://{id}"),
+            ids: vec![format!("txn-{id}")],
+        });
+        MemberInfo { id: id.into(), owned, user_data: user_data.unwrap() }
+    }
+
+    /// Runs rounds until nothing moves; what each member has then, and how many rounds moved something.
+    fn settle(group: &Assignment, ids: &[&str], mut has: BTreeMap<String, Vec<TopicPartition>>) -> (BTreeMap<String, Vec<TopicPartition>>, usize) {
+        let topics = [("a".into(), 6), ("b".into(), 6), ("c".into(), 4)];
+        for round in 0..10 {
+            let members = ids.iter().map(|id| member(id, has.get(*id).cloned().unwrap_or_default()));
+            let plans = group.assign(members.collect(), &topics);
+            let next: BTreeMap<_, _> = plans.into_iter().map(|plan| (plan.id, plan.partitions)).collect();
+            let owners: Vec<&TopicPartition> = next.values().flatten().collect();
+            assert_eq!(owners.len(), owners.iter().collect::<HashSet<_>>().len(), "one owner each");
+            if next == has {
+                return (has, round);
+            }
+            has = next;
+        }
+        panic!("the group never settles");
+    }
+
+    #[test]
+    fn co_partitioned_topics_move_as_one_and_everyone_gets_a_fair_share() {
+        let group = group(&[&["a", "b"], &["c"]]);
+        let (one, _) = settle(&group, &["m1"], BTreeMap::new());
+        assert_eq!(one["m1"].len(), 16);
+        let (three, rounds) = settle(&group, &["m1", "m2", "m3"], one.clone());
+        assert!(rounds >= 2, "what moves is taken first and given later");
+        for (_, partitions) in &three {
+            let owned: BTreeSet<_> = partitions.iter().cloned().collect();
+            let tasks = group.complete(&owned);
+            assert!((3..=4).contains(&tasks.len()), "{three:?}");
+            let whole: usize = tasks.iter().map(|task| group.partitions(*task).len()).sum();
+            assert_eq!(whole, owned.len(), "no half of a task");
+        }
+        let kept = three["m1"].iter().filter(|of| one["m1"].contains(of)).count();
+        assert_eq!(kept, three["m1"].len(), "who stays keeps what it has");
+        let (two, _) = settle(&group, &["m1", "m3"], three.clone());
+        for id in ["m1", "m3"] {
+            assert!(three[id].iter().all(|of| two[id].contains(of)), "nothing moves without need");
+        }
+    }
+
+    #[test]
+    fn the_receiver_knows_what_is_on_its_way() {
+        let group = group(&[&["c"]]);
+        let all = group.assign(vec![member("m1", vec![])], &[("c".into(), 4)]).remove(0).partitions;
+        let plans = group.assign(vec![member("m1", all), member("m2", vec![])], &[("c".into(), 4)]);
+        let plan: Plan = serde_json::from_slice(&plans[1].user_data).unwrap();
+        assert_eq!((plans[1].partitions.len(), plan.coming.len()), (0, 2));
+        assert_eq!(plan.live, ["txn-m1", "txn-m2"]);
+        assert!(plan.owners.iter().all(|(_, _, endpoint)| endpoint == "http://m1"));
+    }
+}

@@ -1,0 +1,134 @@
+//! The control loop: it answers every change of the group once the tasks have followed it. It runs no user code and
+//! never fetches, so that a rebalance disturbs nobody who stays.
+
+use super::Assignment;
+use crate::kafka::{Member, MemberEvent, TopicPartition};
+use crate::partition::{ShardCommand, TaskId};
+use crate::worker::Worker;
+use futures::future::join_all;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+/// One worker's part in the group.
+pub(crate) struct Control {
+    worker: Worker,
+    assignment: Arc<Assignment>,
+    member: Box<dyn Member>,
+    shards: Vec<mpsc::UnboundedSender<ShardCommand>>,
+    owned: BTreeSet<TopicPartition>,
+    running: BTreeSet<TaskId>,
+    /// When to ask again for tasks that should have come.
+    ask_again: Option<Instant>,
+}
+
+impl Control {
+    pub(crate) fn new(
+        worker: Worker,
+        assignment: Arc<Assignment>,
+        member: Box<dyn Member>,
+        shards: Vec<mpsc::UnboundedSender<ShardCommand>>,
+    ) -> Self {
+        let (owned, running) = Default::default();
+        Self { worker, assignment, member, shards, owned, running, ask_again: None }
+    }
+
+    /// Follows the group until `stop`; then hands everything over, leaves, and says so.
+    pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<oneshot::Sender<()>>) {
+        let stopped = loop {
+            let ask_again = self.ask_again;
+            tokio::select! {
+                stop = &mut stop => break stop.ok(),
+                event = self.member.next() => self.follow(event).await,
+                () = wait_until(ask_again) => self.ask_again(),
+            }
+        };
+        let all: BTreeSet<TaskId> = std::mem::take(&mut self.running);
+        self.stop_tasks(all, false).await;
+        self.member.leave().await;
+        if let Some(stopped) = stopped {
+            let _ = stopped.send(());
+        }
+    }
+
+    async fn follow(&mut self, event: MemberEvent) {
+        match event {
+            MemberEvent::Assigned(partitions) => {
+                self.worker.monitor.rebalanced();
+                self.owned.extend(partitions);
+                self.learn_plan();
+                let complete = self.assignment.complete(&self.owned);
+                for task in complete.difference(&self.running) {
+                    tracing::info!(%task, "starting");
+                    self.send(*task, ShardCommand::Start(*task));
+                }
+                self.running = complete;
+                self.member.answer();
+                self.worker.assigned();
+            }
+            MemberEvent::Revoked { partitions, lost } => {
+                self.worker.monitor.rebalanced();
+                let going: BTreeSet<TaskId> =
+                    partitions.iter().filter_map(|of| self.assignment.task_of(of)).collect();
+                for of in &partitions {
+                    self.owned.remove(of);
+                }
+                let stopping: BTreeSet<TaskId> = going.intersection(&self.running).copied().collect();
+                self.running.retain(|task| !going.contains(task));
+                self.stop_tasks(stopping, lost).await;
+                self.learn_plan();
+                self.member.answer();
+            }
+            MemberEvent::Failed(error) => {
+                tracing::warn!(%error, "the group cannot be followed at the moment");
+            }
+        }
+    }
+
+    /// Stops tasks, all at once; each commits what it has done, unless it is lost.
+    async fn stop_tasks(&self, tasks: BTreeSet<TaskId>, lost: bool) {
+        let stopped = tasks.into_iter().map(|task| {
+            tracing::info!(%task, lost, "stopping");
+            let (done, stopped) = oneshot::channel();
+            self.send(task, ShardCommand::Stop { task, lost, done });
+            stopped
+        });
+        join_all(stopped).await;
+    }
+
+    fn send(&self, task: TaskId, command: ShardCommand) {
+        let shard = (task.group + task.partition as usize) % self.shards.len().max(1);
+        if let Some(shard) = self.shards.get(shard) {
+            // A shard that is gone has failed, and said so.
+            let _ = shard.send(command);
+        }
+    }
+
+    /// Takes over where tasks are, and who is alive.
+    fn learn_plan(&mut self) {
+        let plan = self.assignment.plan();
+        let coming = plan.coming.iter().any(|(group, partition)| {
+            !self.running.contains(&TaskId { group: *group, partition: *partition })
+        });
+        self.ask_again = if self.assignment.is_misknown() {
+            Some(Instant::now())
+        } else {
+            coming.then(|| Instant::now() + self.worker.settings.hand_over_timeout)
+        };
+        self.worker.learn(plan);
+    }
+
+    fn ask_again(&mut self) {
+        tracing::info!("asking the group for another assignment");
+        self.ask_again = Some(Instant::now() + self.worker.settings.hand_over_timeout);
+        self.member.rejoin();
+    }
+}
+
+async fn wait_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,21 @@
+//! What functions hold: small ids that find the event, the table or the worker behind them. Thin; no stage imports
+//! them.
+
+mod ask;
+mod context;
+mod event;
+mod sink;
+mod state;
+mod stream;
+mod table;
+mod view;
+
+pub use ask::Ask;
+pub use context::Context;
+pub use event::Event;
+pub use sink::{Delivered, Sink};
+pub use state::State;
+pub use stream::Stream;
+pub(crate) use stream::run_stream;
+pub use table::{InWindow, Table};
+pub use view::{LocalView, View, ViewInWindow};

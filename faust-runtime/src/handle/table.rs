@@ -1,0 +1,247 @@
+//! The rows of this partition, for the agents that own them.
+
+use crate::agent::{AgentParam, Bind, TableUse, Use};
+use crate::define::{Row, Unwindowed, Windowed};
+use crate::error::HandleError;
+use crate::handle::Event;
+use crate::partition::{LaneState, with_current};
+use crate::table::{Cache, Claim, Found};
+use crate::time::Timestamp;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+/// Reads and writes the rows of a table that belong to the partition of the event at hand. What an event writes takes
+/// effect when its agent returns `Ok`, all of it at once; its own reads see it before.
+///
+/// ```
+/// use faust::prelude::*;
+/// use faust::testing::TestApp;
+///
+/// #[topic("payments", key = account)]
+/// struct Payment { account: String, cents: i64 }
+///
+/// #[table("balances")]
+/// struct Balance { key: String, value: i64 }
+///
+/// #[agent]
+/// async fn book(payment: Event<Payment>, balances: Table<Balance>) -> Result<()> {
+///     let balance = balances.update(&payment.account, |b| { *b += payment.cents; *b }).await?;
+///     if balance < 0 {
+///         return Err("overdrawn".into()); // nothing of this payment remains
+///     }
+///     Ok(())
+/// }
+///
+/// #[app("bank", agents(book))]
+/// struct Bank;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let app = TestApp::start::<Bank>().await?;
+/// app.send(Payment { account: "ada".into(), cents: 500 }).await?;
+/// app.send(Payment { account: "ada".into(), cents: -900 }).await?;
+/// app.run_until_idle().await?;
+/// assert_eq!(app.table::<Balance>().get(&"ada".into()).await?, Some(500));
+/// assert_eq!(app.dead_letters().len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Table<T> {
+    number: u16,
+    row: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Table<T> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<T: Row> AgentParam for Table<T> {
+    const USES: &'static [Use] = &[Use::Table(TableUse::of::<T>())];
+
+    fn bind(bind: &Bind<'_>) -> crate::Result<Self> {
+        let index = bind.worker.topology.table_index(T::TABLE.name);
+        let number = index.and_then(|index| bind.task.table_numbers.get(&index)).copied();
+        match number {
+            Some(number) => Ok(Self { number, row: PhantomData }),
+            None => Err(format!("table `{}` is not part of this task", T::TABLE.name).into()),
+        }
+    }
+}
+
+/// One window of a table, or the whole of a table without windows: what the methods work on.
+#[derive(Clone, Copy)]
+struct Spot {
+    number: u16,
+    start: i64,
+}
+
+fn name<T: Row>() -> String {
+    format!("table `{}`", T::TABLE.name)
+}
+
+impl Spot {
+    fn with<T: Row, R>(
+        self,
+        call: impl FnOnce(&Rc<LaneState>, &Cache<T>) -> crate::Result<R>,
+    ) -> crate::Result<R> {
+        with_current(name::<T>, |lane, _| {
+            let table = lane.task.tables.get(usize::from(self.number));
+            match table.and_then(|table| table.as_any().downcast_ref::<Cache<T>>()) {
+                Some(cache) => call(lane, cache),
+                None => Err(format!("{} is bound to another task", name::<T>()).into()),
+            }
+        })
+    }
+
+    fn read<T: Row, R>(
+        self,
+        key: &T::Key,
+        read: impl FnOnce(Option<&T::Value>) -> R,
+    ) -> crate::Result<R> {
+        self.with(|lane, cache: &Cache<T>| {
+            let mut cache = cache.lock();
+            Ok(match cache.find(self.start, key)? {
+                Found::Row(row) => read(cache.read(row, lane.id)),
+                Found::Late => read(None),
+            })
+        })
+    }
+
+    /// Writes to the event's copy of a row, once no other event holds it.
+    async fn write<T: Row, R>(
+        self,
+        key: &T::Key,
+        write: impl FnOnce(&mut Option<T::Value>) -> R,
+    ) -> crate::Result<R> {
+        let mut write = Some(write);
+        loop {
+            let tried = self.with(|lane, cache: &Cache<T>| {
+                let mut cache = cache.lock();
+                let row = match cache.find(self.start, key)? {
+                    Found::Row(row) => row,
+                    // The window is gone: the event goes on, and nothing of the row remains.
+                    Found::Late => return Ok(Tried::Done(write.take().map(|write| write(&mut None)))),
+                };
+                if let Claim::Held(holder) = cache.claim(row, lane.id) {
+                    if lane.task.would_deadlock(lane.id, holder) {
+                        return Err(HandleError::Conflict { table: T::TABLE.name }.into());
+                    }
+                    lane.waits_for.set(holder);
+                    return Ok(Tried::Wait(lane.clone()));
+                }
+                let mut first = false;
+                let value = cache.write(row, lane.id, &mut first);
+                // Before the user's code, which may panic.
+                if first {
+                    lane.touch(self.number, row);
+                }
+                Ok(Tried::Done(write.take().map(|write| write(value))))
+            })?;
+            match tried {
+                Tried::Done(Some(result)) => return Ok(result),
+                Tried::Done(None) => return Err(format!("{}: written twice", name::<T>()).into()),
+                Tried::Wait(lane) => {
+                    lane.task.row_release().await;
+                    lane.waits_for.set(0);
+                }
+            }
+        }
+    }
+}
+
+enum Tried<R> {
+    Done(Option<R>),
+    Wait(Rc<LaneState>),
+}
+
+/// The methods of a table are those of one window.
+macro_rules! methods {
+    ($self:ident => $spot:expr) => {
+        /// The row's value.
+        pub async fn get(&$self, key: &T::Key) -> crate::Result<Option<T::Value>> {
+            $spot.read::<T, _>(key, |value| value.cloned())
+        }
+
+        /// Looks at the row's value without cloning it.
+        pub async fn with<R>(
+            &$self,
+            key: &T::Key,
+            look: impl FnOnce(Option<&T::Value>) -> R,
+        ) -> crate::Result<R> {
+            $spot.read::<T, _>(key, look)
+        }
+
+        /// Whether there is such a row.
+        pub async fn contains(&$self, key: &T::Key) -> crate::Result<bool> {
+            $spot.read::<T, _>(key, |value| value.is_some())
+        }
+
+        /// Changes the row, beginning with a fresh one where there is none; gives what `change` gives.
+        pub async fn update<R>(
+            &$self,
+            key: &T::Key,
+            change: impl FnOnce(&mut T::Value) -> R,
+        ) -> crate::Result<R> {
+            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(|| T::fresh(key)))).await
+        }
+
+        /// Changes the row, beginning with `first()` where there is none; gives what `change` gives.
+        pub async fn upsert<R>(
+            &$self,
+            key: &T::Key,
+            first: impl FnOnce() -> T::Value,
+            change: impl FnOnce(&mut T::Value) -> R,
+        ) -> crate::Result<R> {
+            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(first))).await
+        }
+
+        /// Sets the row; gives the value that it had.
+        pub async fn insert(
+            &$self,
+            key: &T::Key,
+            value: T::Value,
+        ) -> crate::Result<Option<T::Value>> {
+            $spot.write::<T, _>(key, |old| old.replace(value)).await
+        }
+
+        /// Removes the row; gives the value that it had.
+        pub async fn remove(&$self, key: &T::Key) -> crate::Result<Option<T::Value>> {
+            $spot.write::<T, _>(key, |old| old.take()).await
+        }
+    };
+}
+
+impl<T: Row<Window = Unwindowed>> Table<T> {
+    methods!(self => Spot { number: self.number, start: 0 });
+}
+
+/// One window of a table: [`Table::at`], [`Table::at_time`] and [`Table::now`] give it.
+pub struct InWindow<T> {
+    spot: Spot,
+    row: PhantomData<fn() -> T>,
+}
+
+impl<T: Row<Window = Windowed>> InWindow<T> {
+    methods!(self => self.spot);
+}
+
+impl<T: Row<Window = Windowed>> Table<T> {
+    /// The window of an event's time.
+    pub fn at<E>(&self, event: &Event<E>) -> InWindow<T> {
+        self.at_time(event.timestamp())
+    }
+
+    /// The window of a moment.
+    pub fn at_time(&self, time: Timestamp) -> InWindow<T> {
+        let start = T::TABLE.window.map_or(0, |window| window.window(time).start.as_millis());
+        InWindow { spot: Spot { number: self.number, start }, row: PhantomData }
+    }
+
+    /// The window of the wall clock.
+    pub fn now(&self) -> InWindow<T> {
+        let wall = || with_current(name::<T>, |lane, _| Ok(lane.task.worker.broker.now()));
+        self.at_time(wall().unwrap_or_else(|_| Timestamp::wall()))
+    }
+}

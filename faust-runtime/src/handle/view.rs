@@ -1,0 +1,204 @@
+//! Reading committed rows from anywhere.
+
+use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
+use crate::codec::{Key, Value};
+use crate::define::{Row, Unwindowed, Windowed};
+use crate::error::Unavailable;
+use crate::table::encode_row_key;
+use crate::time::Timestamp;
+use crate::worker::{Lookup, Worker};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::Response;
+use std::marker::PhantomData;
+
+/// Reads committed rows of a table, wherever they are: a key of another worker is asked for over HTTP.
+///
+/// What an agent has written is committed some time after its event is done: within the setting `commit_interval`.
+///
+/// ```
+/// use faust::prelude::*;
+///
+/// #[table("counts")]
+/// struct Count { key: String, value: u64 }
+///
+/// #[page("/count/{word}")]
+/// async fn count_of(Path(word): Path<String>, counts: View<Count>) -> Result<Json<Option<u64>>> {
+///     Ok(Json(counts.get(&word).await?))
+/// }
+///
+/// #[timer(every = 10s)]
+/// async fn report(counts: View<Count>) -> Result<()> {
+///     println!("{} words here", counts.local().len());
+///     Ok(())
+/// }
+/// ```
+pub struct View<T> {
+    worker: Worker,
+    table: usize,
+    row: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for View<T> {
+    fn clone(&self) -> Self {
+        Self { worker: self.worker.clone(), table: self.table, row: PhantomData }
+    }
+}
+
+impl<T: Row> View<T> {
+    pub(crate) fn new(worker: &Worker) -> crate::Result<Self> {
+        match worker.topology.table_index(T::TABLE.name) {
+            Some(table) => Ok(Self { worker: worker.clone(), table, row: PhantomData }),
+            None => Err(format!("table `{}` is not part of this app", T::TABLE.name).into()),
+        }
+    }
+
+    async fn get_at(&self, start: i64, key: &T::Key) -> crate::Result<Option<T::Value>> {
+        let (mut row, mut partition_key) = (Vec::new(), Vec::new());
+        encode_row_key::<T>(start, key, &mut row)?;
+        T::encode_partition_key(key, &mut partition_key)?;
+        let value = match self.worker.row(self.table, &row, &partition_key)? {
+            Lookup::Here(value) => value.map(|value| value.to_vec()),
+            Lookup::At(endpoint) => {
+                let mut text = Vec::new();
+                key.encode(&mut text)?;
+                let window = T::TABLE.window.map(|_| start);
+                crate::web::fetch_row(&endpoint, T::TABLE.name, &text, window).await?
+            }
+            Lookup::Moving => {
+                let what = format!("the partition of this key of table `{}`", T::TABLE.name);
+                return Err(Unavailable::new(what + " is moving or recovering").into());
+            }
+        };
+        Ok(value.map(|value| T::Value::decode(Some(&value))).transpose()?)
+    }
+
+    /// The rows that are on this worker, as of now.
+    pub fn local(&self) -> LocalView<T> {
+        LocalView { worker: self.worker.clone(), table: self.table, row: PhantomData }
+    }
+}
+
+impl<T: Row<Window = Unwindowed>> View<T> {
+    /// The row's value. Fails with [`Unavailable`] while its partition moves or recovers.
+    pub async fn get(&self, key: &T::Key) -> crate::Result<Option<T::Value>> {
+        self.get_at(0, key).await
+    }
+}
+
+impl<T: Row<Window = Windowed>> View<T> {
+    /// The window of a moment.
+    pub fn at_time(&self, time: Timestamp) -> ViewInWindow<T> {
+        let start = T::TABLE.window.map_or(0, |window| window.window(time).start.as_millis());
+        ViewInWindow { view: self.clone(), start }
+    }
+
+    /// The window of the wall clock.
+    pub fn now(&self) -> ViewInWindow<T> {
+        self.at_time(self.worker.broker.now())
+    }
+}
+
+/// One window of a table, read from anywhere.
+pub struct ViewInWindow<T> {
+    view: View<T>,
+    start: i64,
+}
+
+impl<T: Row<Window = Windowed>> ViewInWindow<T> {
+    /// The row's value in this window. Fails with [`Unavailable`] while its partition moves or recovers.
+    pub async fn get(&self, key: &T::Key) -> crate::Result<Option<T::Value>> {
+        self.view.get_at(self.start, key).await
+    }
+}
+
+/// The rows of a table that are on this worker.
+pub struct LocalView<T> {
+    worker: Worker,
+    table: usize,
+    row: PhantomData<fn() -> T>,
+}
+
+impl<T: Row> LocalView<T> {
+    /// How many rows are here: a counter, not a scan.
+    pub fn len(&self) -> u64 {
+        self.worker.stores_of(self.table).iter().map(|store| store.len()).sum()
+    }
+
+    /// Whether no row is here.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows that are here, with the start of their window in milliseconds (0 without windows), partition by
+    /// partition in the order of their encoded keys.
+    pub fn rows(&self) -> crate::Result<Vec<(Timestamp, T::Key, T::Value)>> {
+        let mut rows = Vec::new();
+        let mut failed = None;
+        for store in self.worker.stores_of(self.table) {
+            store.scan(&[], &mut |key, value| match read_row::<T>(key, value) {
+                Ok(row) => {
+                    rows.push(row);
+                    true
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            })?;
+        }
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(rows),
+        }
+    }
+}
+
+fn read_row<T: Row>(
+    key: &[u8],
+    value: &[u8],
+) -> Result<(Timestamp, T::Key, T::Value), crate::CodecError> {
+    let (start, key) = match (T::TABLE.window, key.split_first_chunk::<8>()) {
+        (Some(_), Some((start, key))) => (i64::from_be_bytes(*start), key),
+        _ => (0, key),
+    };
+    Ok((Timestamp::from_millis(start), T::Key::decode(key)?, T::Value::decode(Some(value))?))
+}
+
+impl<T: Row> AgentParam for View<T> {
+    const USES: &'static [Use] = &[Use::View(TableUse::of::<T>())];
+
+    fn bind(bind: &Bind<'_>) -> crate::Result<Self> {
+        Self::new(bind.worker)
+    }
+}
+
+impl<T: Row> Param for View<T> {
+    const USES: &'static [Use] = &[Use::View(TableUse::of::<T>())];
+
+    fn bind(worker: &Worker) -> crate::Result<Self> {
+        Self::new(worker)
+    }
+}
+
+/// Handles as parameters of pages.
+macro_rules! in_pages {
+    ($([$($generics:tt)*] $handle:ty,)*) => {
+        $(impl<$($generics)*> FromRequestParts<Worker> for $handle {
+            type Rejection = Response;
+
+            async fn from_request_parts(_: &mut Parts, worker: &Worker) -> Result<Self, Response> {
+                <Self as Param>::bind(worker).map_err(|error| crate::web::problem(&error))
+            }
+        })*
+    };
+}
+
+in_pages! {
+    [T: Row] View<T>,
+    [T: crate::define::Record] super::Sink<T>,
+    [A: crate::agent::Agent] super::Ask<A>,
+    [S: Default + Clone + Send + Sync + 'static] super::State<S>,
+    [] super::Context,
+    [] crate::Settings,
+}

@@ -1,0 +1,305 @@
+//! The port on librdkafka: the only place that names `faust_kafka`. Calls that block run on tokio's threads for
+//! blocking work, or on the committer's own.
+
+mod convert;
+mod member;
+mod producer;
+mod source;
+
+use super::*;
+use crate::app::Settings;
+use convert::{failed, from_tp, to_tp};
+use faust_kafka as native;
+use faust_kafka::{Admin, Config, Isolation, OffsetSpec, Reader};
+use futures::FutureExt;
+use producer::{Plain, Txn};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the first request may take: somebody waits for it.
+const FIRST: Duration = Duration::from_secs(3);
+
+/// One worker's connection to Kafka.
+pub(crate) struct Client(Arc<Inner>);
+
+struct Inner {
+    address: String,
+    group: String,
+    config: Config,
+    admin: Admin,
+    data: OnceLock<Reader>,
+    restore: OnceLock<Reader>,
+    plain: OnceLock<Arc<native::Producer>>,
+    /// Lends its metadata to transactions.
+    member: RwLock<Option<Arc<native::Member>>>,
+    topics: Mutex<Topics>,
+}
+
+#[derive(Default)]
+struct Topics {
+    ids: HashMap<Arc<str>, TopicId>,
+    names: Vec<Arc<str>>,
+}
+
+/// A client of the brokers at an address, for the app's group. It waits for nobody.
+pub(crate) fn connect(
+    address: &str,
+    group: &str,
+    settings: &Settings,
+) -> Result<Arc<dyn Broker>, KafkaError> {
+    Ok(Arc::new(Client::new(address, group, settings.session_timeout, &settings.kafka)?))
+}
+
+impl Client {
+    /// Prepares clients for a broker. `settings` are librdkafka's own and win over what the engine chooses.
+    fn new(
+        address: &str,
+        group: &str,
+        session_timeout: Duration,
+        settings: &BTreeMap<String, String>,
+    ) -> Result<Self, KafkaError> {
+        let mut config = Config::new(address)
+            .set("session.timeout.ms", session_timeout.as_millis().to_string())
+            .on_event(report(address.to_string()));
+        for (key, value) in settings {
+            config = config.set(key, value);
+        }
+        let admin = Admin::new(&config).map_err(|error| KafkaError::failed("settings", error))?;
+        Ok(Self(Arc::new(Inner {
+            address: address.into(),
+            group: group.into(),
+            config,
+            admin,
+            data: OnceLock::new(),
+            restore: OnceLock::new(),
+            plain: OnceLock::new(),
+            member: RwLock::new(None),
+            topics: Mutex::default(),
+        })))
+    }
+
+    /// Runs a blocking call away from the runtime's thread.
+    fn blocking<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Inner) -> Result<R, KafkaError> + Send + 'static,
+    ) -> BoxFuture<'static, Result<R, KafkaError>> {
+        let inner = self.0.clone();
+        async move {
+            match tokio::task::spawn_blocking(move || call(&inner)).await {
+                Ok(result) => result,
+                Err(error) => Err(KafkaError::failed("a call to Kafka", error)),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Says what clients report by themselves: an outage once in a while, not once a client and second.
+fn report(address: String) -> impl Fn(&native::ClientEvent) + Send + Sync + 'static {
+    let started = Instant::now();
+    let said = AtomicU64::new(0);
+    move |event| match &event.error {
+        native::Error::Unreachable { text } => {
+            let now = started.elapsed().as_secs() + 30;
+            let last = said.load(Ordering::Relaxed);
+            let mine = now >= last + 30 || last == 0;
+            if mine && said.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                tracing::warn!(address, "no Kafka broker answers ({text}); the client goes on trying");
+            }
+        }
+        error => tracing::warn!(client = event.client, "{error}"),
+    }
+}
+
+impl Inner {
+    fn unreachable(&self, what: &str, error: native::Error) -> KafkaError {
+        match error {
+            native::Error::TimedOut { .. } | native::Error::Unreachable { .. } => {
+                KafkaError::Unreachable { address: self.address.clone(), cause: error.to_string() }
+            }
+            native::Error::UnstableOffsets { group } => KafkaError::Unstable { group },
+            error => KafkaError::failed(what, error),
+        }
+    }
+
+    fn topic_name(&self, id: TopicId) -> Arc<str> {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.names.get(id.0 as usize).cloned().unwrap_or_default()
+    }
+
+    /// The member, once joined.
+    fn member(&self) -> Option<Arc<native::Member>> {
+        self.member.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A client that is made when it is first needed.
+fn made<'a, T>(
+    cell: &'a OnceLock<T>,
+    make: impl FnOnce() -> native::Result<T>,
+) -> Result<&'a T, KafkaError> {
+    if let Some(made) = cell.get() {
+        return Ok(made);
+    }
+    let new = make().map_err(|error| failed("a Kafka client", error))?;
+    Ok(cell.get_or_init(|| new))
+}
+
+impl Broker for Client {
+    fn address(&self) -> String {
+        self.0.address.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::wall()
+    }
+
+    fn topics(&self) -> BoxFuture<'_, Result<Vec<(Arc<str>, u32)>, KafkaError>> {
+        self.blocking(|inner| {
+            let topics = inner.admin.topics(FIRST).map_err(|e| inner.unreachable("topics", e))?;
+            Ok(topics.into_iter().map(|t| (t.name.into(), t.partitions.max(0) as u32)).collect())
+        })
+    }
+
+    fn create_topics(&self, topics: Vec<NewTopic>) -> BoxFuture<'_, Result<(), KafkaError>> {
+        self.blocking(move |inner| {
+            let new = |topic: &NewTopic| {
+                let new = native::NewTopic::new(&*topic.name, topic.partitions as i32)
+                    .replicas(i32::from(topic.replicas));
+                topic.config.iter().fold(new, |new, (key, value)| new.set(key, value))
+            };
+            let new: Vec<_> = topics.iter().map(new).collect();
+            let results = inner
+                .admin
+                .create_topics(&new, TIMEOUT)
+                .map_err(|e| inner.unreachable("creating topics", e))?;
+            for (topic, result) in topics.iter().zip(results) {
+                match result {
+                    Ok(()) | Err(native::Error::TopicExists { .. }) => {}
+                    Err(error) => return Err(failed(&format!("creating topic `{}`", topic.name), error)),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn offsets(
+        &self,
+        of: Vec<TopicPartition>,
+        at: At,
+    ) -> BoxFuture<'_, Result<Vec<Offset>, KafkaError>> {
+        if of.is_empty() {
+            return std::future::ready(Ok(Vec::new())).boxed();
+        }
+        self.blocking(move |inner| {
+            let spec = match at {
+                At::Start => OffsetSpec::Earliest,
+                At::End => OffsetSpec::Latest,
+                At::Time(time) => OffsetSpec::Time(time.as_millis()),
+            };
+            let list = |spec: OffsetSpec, of: &[TopicPartition]| {
+                let specs: Vec<_> = of.iter().map(|of| (to_tp(of), spec)).collect();
+                let listed = inner.admin.list_offsets(&specs, Isolation::ReadUncommitted, TIMEOUT);
+                let listed = listed.map_err(|e| inner.unreachable("offsets", e))?;
+                listed
+                    .into_iter()
+                    .map(|offset| offset.map_err(|e| inner.unreachable("offsets", e)))
+                    .collect::<Result<Vec<Option<i64>>, _>>()
+            };
+            let mut offsets = list(spec, &of)?;
+            // No record of that time or later: the end.
+            if offsets.contains(&None) {
+                for (offset, end) in offsets.iter_mut().zip(list(OffsetSpec::Latest, &of)?) {
+                    *offset = offset.or(end);
+                }
+            }
+            Ok(offsets.into_iter().map(|offset| offset.unwrap_or(0)).collect())
+        })
+    }
+
+    fn committed(
+        &self,
+        of: Vec<TopicPartition>,
+        stable: bool,
+    ) -> BoxFuture<'_, Result<Vec<Option<Committed>>, KafkaError>> {
+        if of.is_empty() {
+            return std::future::ready(Ok(Vec::new())).boxed();
+        }
+        self.blocking(move |inner| {
+            let partitions: Vec<_> = of.iter().map(to_tp).collect();
+            let committed = inner
+                .admin
+                .committed(&inner.group, &partitions, stable, TIMEOUT)
+                .map_err(|e| inner.unreachable("committed offsets", e))?;
+            let ours = |c: native::Committed| Committed { offset: c.offset, metadata: c.metadata };
+            Ok(committed.into_iter().map(|committed| committed.map(ours)).collect())
+        })
+    }
+
+    fn delete_records(
+        &self,
+        before: Vec<(TopicPartition, Offset)>,
+    ) -> BoxFuture<'_, Result<(), KafkaError>> {
+        self.blocking(move |inner| {
+            let before: Vec<_> = before.iter().map(|(of, offset)| (to_tp(of), *offset)).collect();
+            let deleted = inner.admin.delete_records(&before, TIMEOUT);
+            for result in deleted.map_err(|e| inner.unreachable("deleting records", e))? {
+                result.map_err(|e| failed("deleting records", e))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn join(&self, config: MemberConfig) -> Result<Box<dyn Member>, KafkaError> {
+        let member = member::Membership::join(&self.0.config, &self.0.group, config)?;
+        let shared = member.native();
+        *self.0.member.write().unwrap_or_else(PoisonError::into_inner) = Some(shared);
+        Ok(Box::new(member))
+    }
+
+    fn source(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
+        let reader = made(&self.0.data, || Reader::data(&self.0.config, &self.0.group))?;
+        source::open(reader, of, from)
+    }
+
+    fn restore(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
+        let group = format!("{}-restore", self.0.group);
+        let reader = made(&self.0.restore, || Reader::restore(&self.0.config, &group))?;
+        source::open(reader, of, from)
+    }
+
+    fn topic_id(&self, name: &str) -> TopicId {
+        let mut topics = self.0.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = topics.ids.get(name) {
+            return *id;
+        }
+        let id = TopicId(topics.names.len() as u32);
+        let name: Arc<str> = name.into();
+        topics.names.push(name.clone());
+        topics.ids.insert(name, id);
+        id
+    }
+
+    fn producer(&self) -> Result<Box<dyn Producer>, KafkaError> {
+        let producer = made(&self.0.plain, || native::Producer::new(&self.0.config).map(Arc::new))?;
+        Ok(Box::new(Plain::new(self.0.clone(), producer.clone())))
+    }
+
+    fn transactional(
+        &self,
+        id: &str,
+    ) -> BoxFuture<'_, Result<Box<dyn Transactional>, KafkaError>> {
+        let id = id.to_string();
+        let shared = self.0.clone();
+        self.blocking(move |inner| {
+            let producer = native::TransactionalProducer::new(&inner.config, &id)
+                .map_err(|error| failed("a transactional producer", error))?;
+            producer.init(TIMEOUT * 3).map_err(|e| KafkaError::failed("init_transactions", e))?;
+            Ok(Box::new(Txn::new(shared, producer)) as _)
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! Sending: handles of the plain producer, and the transactional one on its committer's thread.
+
+use super::*;
+use faust_kafka::{Deliveries, Record, SlotOffset, TopicHandle, TxnErrorKind};
+
+/// How long a call of a transaction may take.
+const TXN: Duration = Duration::from_secs(30);
+/// When a queue is full it is looked again after this long.
+const ROOM: Duration = Duration::from_micros(500);
+
+/// The handles of one producer's topics.
+#[derive(Default)]
+struct Handles(Vec<Option<TopicHandle>>);
+
+impl Handles {
+    fn get(
+        &mut self,
+        id: TopicId,
+        make: impl FnOnce() -> native::Result<TopicHandle>,
+    ) -> Result<&TopicHandle, SendError> {
+        let index = id.0 as usize;
+        if self.0.len() <= index {
+            self.0.resize(index + 1, None);
+        }
+        match self.0.get_mut(index) {
+            Some(Some(handle)) => Ok(handle),
+            Some(empty) => {
+                let handle = make().map_err(|error| SendError::Refused(error.to_string()))?;
+                Ok(empty.insert(handle))
+            }
+            None => Err(SendError::Refused("no such topic".into())),
+        }
+    }
+}
+
+fn record<'a>(outgoing: &Outgoing<'a>) -> Record<'a> {
+    Record {
+        partition: outgoing.partition as i32,
+        key: outgoing.key,
+        value: outgoing.value,
+        timestamp: outgoing.timestamp.map(Timestamp::as_millis),
+        headers: outgoing.headers,
+    }
+}
+
+fn refused(error: native::SendError) -> SendError {
+    match error {
+        native::SendError::QueueFull => SendError::Full,
+        native::SendError::Fatal { .. } => SendError::Failed(TxnError::Unknown(error.to_string())),
+        native::SendError::Refused { .. } => {
+            SendError::Failed(TxnError::Abortable(error.to_string()))
+        }
+        error => SendError::Refused(error.to_string()),
+    }
+}
+
+/// A handle of the worker's plain producer, with deliveries of its own.
+pub(super) struct Plain {
+    inner: Arc<Inner>,
+    producer: Arc<native::Producer>,
+    handles: Handles,
+    deliveries: Deliveries,
+}
+
+impl Plain {
+    pub(super) fn new(inner: Arc<Inner>, producer: Arc<native::Producer>) -> Self {
+        Self { inner, producer, handles: Handles::default(), deliveries: Deliveries::new(1) }
+    }
+
+    fn send_counted(&mut self, outgoing: &Outgoing<'_>, deliveries: &Deliveries) -> Result<(), SendError> {
+        let (inner, producer) = (&self.inner, &self.producer);
+        let topic =
+            self.handles.get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
+        producer.send(topic, &record(outgoing), Some((deliveries, 0))).map_err(refused)
+    }
+}
+
+impl Producer for Plain {
+    fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<(), SendError> {
+        let deliveries = self.deliveries.clone();
+        self.send_counted(outgoing, &deliveries)
+    }
+
+    fn room(&mut self) -> BoxFuture<'static, ()> {
+        tokio::time::sleep(ROOM).boxed()
+    }
+
+    fn settle(&mut self) -> BoxFuture<'static, Result<(), KafkaError>> {
+        if self.deliveries.sent() == 0 {
+            return std::future::ready(Ok(())).boxed();
+        }
+        let sent = std::mem::replace(&mut self.deliveries, Deliveries::new(1));
+        async move { sent.settled().await.map_err(|error| failed("sending", error)) }.boxed()
+    }
+
+    fn deliver(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<BoxFuture<'static, Result<Option<Offset>, KafkaError>>, SendError> {
+        let deliveries = Deliveries::new(1);
+        self.send_counted(outgoing, &deliveries)?;
+        Ok(async move {
+            deliveries.settled().await.map_err(|error| failed("sending", error))?;
+            Ok(offset(&deliveries, 0))
+        }
+        .boxed())
+    }
+}
+
+fn offset(deliveries: &Deliveries, slot: u32) -> Option<Offset> {
+    match deliveries.offset(slot) {
+        SlotOffset::Known(offset) => Some(offset),
+        SlotOffset::None | SlotOffset::Unknown => None,
+    }
+}
+
+/// A transactional producer. Its calls block.
+pub(super) struct Txn {
+    inner: Arc<Inner>,
+    producer: native::TransactionalProducer,
+    handles: Handles,
+    /// One slot for each that is wanted, and one for everything else.
+    deliveries: Deliveries,
+    slots: u32,
+}
+
+impl Txn {
+    pub(super) fn new(inner: Arc<Inner>, producer: native::TransactionalProducer) -> Self {
+        Self { inner, producer, handles: Handles::default(), deliveries: Deliveries::new(1), slots: 0 }
+    }
+}
+
+/// Makes a call again while that may help.
+fn again(mut call: impl FnMut() -> Result<(), native::TxnError>) -> Result<(), TxnError> {
+    let started = Instant::now();
+    loop {
+        let Err(error) = call() else { return Ok(()) };
+        match error.kind {
+            TxnErrorKind::Retriable if started.elapsed() < TXN => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            TxnErrorKind::Abortable => return Err(TxnError::Abortable(error.to_string())),
+            _ => return Err(TxnError::Unknown(error.to_string())),
+        }
+    }
+}
+
+impl Transactional for Txn {
+    fn begin(&mut self, slots: u32) -> Result<(), TxnError> {
+        self.slots = slots;
+        self.deliveries = Deliveries::new(slots + 1);
+        again(|| self.producer.begin())
+    }
+
+    fn send(&mut self, outgoing: &Outgoing<'_>, slot: Option<u32>) -> Result<(), SendError> {
+        let (inner, producer) = (&self.inner, &self.producer);
+        let topic =
+            self.handles.get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
+        let slot = slot.unwrap_or(self.slots);
+        producer.send(topic, &record(outgoing), Some((&self.deliveries, slot))).map_err(refused)
+    }
+
+    fn room(&mut self) -> BoxFuture<'_, ()> {
+        tokio::time::sleep(ROOM).boxed()
+    }
+
+    fn commit(
+        &mut self,
+        offsets: &[Commit],
+    ) -> BoxFuture<'_, Result<Vec<Option<Offset>>, TxnError>> {
+        let result = self.commit_now(offsets);
+        std::future::ready(result).boxed()
+    }
+
+    fn abort(&mut self) -> BoxFuture<'_, Result<(), TxnError>> {
+        std::future::ready(again(|| self.producer.abort(TXN))).boxed()
+    }
+}
+
+impl Txn {
+    fn commit_now(&self, offsets: &[Commit]) -> Result<Vec<Option<Offset>>, TxnError> {
+        let offsets: Vec<_> =
+            offsets.iter().map(|c| (to_tp(&c.partition), c.offset, c.metadata.as_str())).collect();
+        // The group's generation may have changed since the last cut: what counts is the one of this moment.
+        let member = self.inner.member().ok_or_else(|| TxnError::Abortable("not in the group".into()))?;
+        let group = member.group_metadata().map_err(|error| TxnError::Abortable(error.to_string()))?;
+        again(|| self.producer.send_offsets(&offsets, &group, TXN))?;
+        again(|| self.producer.commit(TXN))?;
+        Ok((0..self.slots).map(|slot| offset(&self.deliveries, slot)).collect())
+    }
+}

@@ -1,0 +1,14 @@
+//! One task for each partition of a co-partitioned group: it owns the partition's state and runs its agents, all on
+//! one thread.
+
+mod lane;
+mod reader;
+mod shard;
+mod source;
+mod start;
+mod task;
+
+pub(crate) use lane::{LaneState, with_current};
+pub(crate) use reader::Delivery;
+pub(crate) use shard::{CutOrder, Shard, ShardCommand, ShardConfig};
+pub(crate) use task::{Latest, Task, TaskId};

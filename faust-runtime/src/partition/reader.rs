@@ -1,0 +1,252 @@
+//! How one agent takes records from a source's queue: in order, skipping what it has finished before; with several
+//! lanes, never two records of one key at once.
+
+use super::source::SourceQueue;
+use crate::commit::Progress;
+use crate::kafka::{Batch, Message, Offset};
+use crate::time::Timestamp;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// A record on its way to an agent.
+#[derive(Clone)]
+pub(crate) struct Delivery {
+    batch: Rc<Batch>,
+    index: usize,
+    /// The first offset that could be unfinished below it: gaps in the log do not count.
+    pub(crate) before: Offset,
+    pub(crate) offset: Offset,
+    pub(crate) timestamp: Timestamp,
+}
+
+impl Delivery {
+    /// The record as it was read.
+    pub(crate) fn message(&self) -> Message<'_> {
+        let empty = Message { offset: self.offset, timestamp: self.timestamp, key: None, value: None };
+        self.batch.messages.get(self.index).unwrap_or(empty)
+    }
+
+    /// Its headers.
+    pub(crate) fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
+        self.batch.messages.headers(self.index)
+    }
+}
+
+/// One agent's way through one source partition.
+pub(crate) struct Reader {
+    /// The agent's index in the topology.
+    pub(crate) agent: usize,
+    /// The source's index in the task.
+    pub(crate) source: usize,
+    queue: Rc<SourceQueue>,
+    /// The agent's number in the queue.
+    number: usize,
+    state: RefCell<State>,
+    stopping: Cell<bool>,
+    /// Events finished since they were last counted.
+    pub(crate) events: Cell<u64>,
+}
+
+struct State {
+    batch: Option<Rc<Batch>>,
+    /// The number of the next batch.
+    next_batch: u64,
+    index: usize,
+    /// Behind the last record that was taken.
+    position: Offset,
+    /// Where reading stood with nothing further, once everything before it was taken.
+    reached: Option<Offset>,
+    progress: Progress,
+    /// The keys of the records that are with lanes; one entry a lane.
+    busy: Vec<u64>,
+    in_flight: usize,
+    /// Records whose key was busy when they were taken.
+    parked: VecDeque<(u64, Delivery)>,
+    waiting: Vec<Waker>,
+    hasher: foldhash::fast::FixedState,
+}
+
+/// How many records may be parked behind busy keys.
+const PARKED: usize = 1024;
+/// How many ranges the commit's metadata has room for; no record further ahead is started.
+const RANGES: usize = 64;
+
+impl Reader {
+    pub(crate) fn new(
+        agent: usize,
+        source: usize,
+        queue: Rc<SourceQueue>,
+        progress: Progress,
+        lanes: usize,
+    ) -> Self {
+        let number = queue.add_agent();
+        let state = RefCell::new(State {
+            batch: None,
+            next_batch: 0,
+            index: 0,
+            position: progress.low(),
+            reached: None,
+            progress,
+            busy: vec![0; if lanes > 1 { lanes } else { 0 }],
+            in_flight: 0,
+            parked: VecDeque::new(),
+            waiting: Vec::new(),
+            hasher: foldhash::fast::FixedState::default(),
+        });
+        Self { agent, source, queue, number, state, stopping: Cell::new(false), events: Cell::new(0) }
+    }
+
+    /// The next record for the lane with this number among the agent's; `None` when it is to stop.
+    pub(crate) fn poll_next(&self, lane: usize, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        if self.stopping.get() {
+            return Poll::Ready(None);
+        }
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        if state.busy.is_empty() {
+            return match state.take(self, cx) {
+                Poll::Ready((delivery, _)) => {
+                    state.in_flight += 1;
+                    Poll::Ready(Some(delivery))
+                }
+                Poll::Pending => Poll::Pending,
+            };
+        }
+        let free = state.parked.iter().position(|(key, _)| !state.busy.contains(key));
+        if let Some((key, delivery)) = free.and_then(|at| state.parked.remove(at)) {
+            state.start(lane, key);
+            return Poll::Ready(Some(delivery));
+        }
+        while state.parked.len() < PARKED && state.progress.ranges() < RANGES {
+            let Poll::Ready((delivery, key)) = state.take(self, cx) else { break };
+            if state.busy.contains(&key) {
+                state.parked.push_back((key, delivery));
+            } else {
+                state.start(lane, key);
+                return Poll::Ready(Some(delivery));
+            }
+        }
+        state.waiting.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The lane's record is finished, one way or the other.
+    pub(crate) fn finished(&self, lane: usize, delivery: &Delivery) {
+        let mut state = self.state.borrow_mut();
+        state.progress.finish(delivery.before, delivery.offset);
+        state.in_flight -= 1;
+        if let Some(key) = state.busy.get_mut(lane) {
+            *key = 0;
+        }
+        state.settle_reached();
+        for waker in state.waiting.drain(..) {
+            waker.wake();
+        }
+        drop(state);
+        self.events.set(self.events.get() + 1);
+    }
+
+    /// Whether nothing waits in the queue for this agent.
+    pub(crate) fn is_drained(&self) -> bool {
+        let state = self.state.borrow();
+        let in_batch = state.batch.as_ref().is_some_and(|batch| state.index < batch.messages.len());
+        !in_batch && self.queue.bytes() == 0
+    }
+
+    /// What the agent has finished.
+    pub(crate) fn progress(&self) -> Progress {
+        self.state.borrow().progress.clone()
+    }
+
+    /// Whether everything is finished that was read up to here; then the position.
+    pub(crate) fn low(&self) -> Offset {
+        self.state.borrow().progress.low()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// Behind the last record that was given out.
+    pub(crate) fn taken(&self) -> Offset {
+        self.state.borrow().position
+    }
+
+    /// No record is given out any more.
+    pub(crate) fn stop(&self) {
+        self.stopping.set(true);
+        for waker in self.state.borrow_mut().waiting.drain(..) {
+            waker.wake();
+        }
+        self.queue.wake();
+    }
+}
+
+impl State {
+    fn start(&mut self, lane: usize, key: u64) {
+        self.in_flight += 1;
+        if let Some(busy) = self.busy.get_mut(lane) {
+            *busy = key;
+        }
+    }
+
+    /// Moves over what has no records, once everything before is finished.
+    fn settle_reached(&mut self) {
+        if self.in_flight == 0
+            && self.parked.is_empty()
+            && let Some(reached) = self.reached
+        {
+            self.progress.advance(reached);
+            self.position = self.position.max(reached);
+        }
+    }
+
+    /// The next record that is not finished, with the hash of its key.
+    fn take(&mut self, reader: &Reader, cx: &mut Context<'_>) -> Poll<(Delivery, u64)> {
+        loop {
+            if let Some(batch) = &self.batch {
+                while let Some(message) = batch.messages.get(self.index) {
+                    let index = self.index;
+                    self.index += 1;
+                    if self.progress.is_done(message.offset) {
+                        self.position = self.position.max(message.offset + 1);
+                        continue;
+                    }
+                    // 0 stands for "no key is busy"; records without a key are in nobody's way.
+                    let key = match (self.busy.is_empty(), message.key) {
+                        (true, _) => 1,
+                        (false, Some(key)) => self.hasher.hash_one(key) | 1,
+                        (false, None) => self.hasher.hash_one(message.offset) | 1,
+                    };
+                    let delivery = Delivery {
+                        batch: batch.clone(),
+                        index,
+                        before: self.position,
+                        offset: message.offset,
+                        timestamp: message.timestamp,
+                    };
+                    self.position = message.offset + 1;
+                    self.reached = None;
+                    return Poll::Ready((delivery, key));
+                }
+                if let Some(end) = batch.end {
+                    self.reached = Some(end);
+                    self.settle_reached();
+                }
+                self.batch = None;
+                reader.queue.taken(reader.number, self.next_batch);
+            }
+            match reader.queue.poll(self.next_batch, cx.waker()) {
+                Poll::Ready(batch) => {
+                    self.batch = Some(batch);
+                    self.index = 0;
+                    self.next_batch += 1;
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The queue of one source partition: batches as they were read, shared by the agents that read the topic, bounded in
+//! bytes. The slowest agent decides how far the fastest may run ahead.
+
+use crate::kafka::{Batch, KafkaError, Offset, Source, TopicPartition};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use tokio::sync::Notify;
+
+/// One source partition of a task.
+pub(crate) struct SourceQueue {
+    pub(crate) of: TopicPartition,
+    queue: RefCell<Queue>,
+    limit: usize,
+    room: Notify,
+    /// The highest event time that a finished event had.
+    pub(crate) time: Cell<i64>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// The number of the first batch.
+    first: u64,
+    batches: VecDeque<Rc<Batch>>,
+    bytes: usize,
+    /// For each agent that reads: the number of the batch that it is at.
+    at: Vec<u64>,
+    wakers: Vec<std::task::Waker>,
+}
+
+impl SourceQueue {
+    pub(crate) fn new(of: TopicPartition, limit: usize, time: i64) -> Self {
+        let queue = RefCell::new(Queue::default());
+        Self { of, queue, limit, room: Notify::new(), time: Cell::new(time) }
+    }
+
+    /// Adds an agent that reads; its number here.
+    pub(crate) fn add_agent(&self) -> usize {
+        let mut queue = self.queue.borrow_mut();
+        let first = queue.first;
+        queue.at.push(first);
+        queue.at.len() - 1
+    }
+
+    /// Moves what the reader gets into the queue, until it fails.
+    pub(crate) async fn feed(&self, mut reader: Box<dyn Source>) -> KafkaError {
+        loop {
+            while self.queue.borrow().bytes >= self.limit {
+                self.room.notified().await;
+            }
+            match poll_fn(|cx| reader.poll_batch(cx)).await {
+                Ok(batch) => self.push(batch),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    fn push(&self, batch: Batch) {
+        let mut queue = self.queue.borrow_mut();
+        queue.bytes += batch.messages.bytes();
+        queue.batches.push_back(Rc::new(batch));
+        for waker in queue.wakers.drain(..) {
+            waker.wake();
+        }
+    }
+
+    /// Wakes every agent that waits here, to see that it is to stop.
+    pub(crate) fn wake(&self) {
+        for waker in self.queue.borrow_mut().wakers.drain(..) {
+            waker.wake();
+        }
+    }
+
+    /// The batch number `number`, when it is there.
+    pub(crate) fn poll(
+        &self,
+        number: u64,
+        waker: &std::task::Waker,
+    ) -> Poll<Rc<Batch>> {
+        let mut queue = self.queue.borrow_mut();
+        let index = number.saturating_sub(queue.first) as usize;
+        match queue.batches.get(index) {
+            Some(batch) => Poll::Ready(batch.clone()),
+            None => {
+                if !queue.wakers.iter().any(|known| known.will_wake(waker)) {
+                    queue.wakers.push(waker.clone());
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// An agent has taken everything before batch `number`; what all have taken goes.
+    pub(crate) fn taken(&self, agent: usize, number: u64) {
+        let mut queue = self.queue.borrow_mut();
+        if let Some(at) = queue.at.get_mut(agent) {
+            *at = number;
+        }
+        let lowest = queue.at.iter().copied().min().unwrap_or(number);
+        let was_full = queue.bytes >= self.limit;
+        while queue.first < lowest
+            && let Some(batch) = queue.batches.pop_front()
+        {
+            queue.bytes = queue.bytes.saturating_sub(batch.messages.bytes());
+            queue.first += 1;
+        }
+        if was_full && queue.bytes < self.limit {
+            self.room.notify_one();
+        }
+    }
+
+    /// How many bytes wait here.
+    pub(crate) fn bytes(&self) -> usize {
+        self.queue.borrow().bytes
+    }
+}
+
+/// Where an agent is to go on: below every record that it has not finished.
+pub(crate) fn lowest(progress: impl Iterator<Item = Offset>) -> Offset {
+    progress.min().unwrap_or(0)
+}

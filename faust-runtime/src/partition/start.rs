@@ -1,0 +1,339 @@
+//! How a task starts: end what its last owner left open, bring its stores up to date, check that positions and state
+//! belong together, claim it, then run it.
+
+use super::lane::{Current, LaneState};
+use super::reader::Reader;
+use super::shard::{Running, Shard};
+use super::source::{SourceQueue, lowest};
+use super::task::{Task, TaskId, TaskParts};
+use crate::agent::{Bind, Lane, Use};
+use crate::app::{ChangedOffsets, StartAt};
+use crate::commit::{Metadata, Progress, stable_committed};
+use crate::kafka::{At, Committed, KafkaError, Offset, TopicPartition};
+use crate::monitor::{Recovery, TaskState};
+use crate::table::changelog::{Recovered, RecoveryError, recover};
+use crate::table::store::StoreError;
+use crate::table::{AnyTable, TableInit};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use tokio::task::spawn_local;
+
+/// Why a task does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum StartError {
+    /// The broker; it is tried again.
+    #[error(transparent)]
+    Retry(#[from] KafkaError),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Positions were changed from outside, or expired.
+    #[error(
+        "group `{group}`, {partition}: {what}. Start with `--offsets accept` to keep the tables and go on from {now}, \
+         `--offsets restore` to go back to where the tables are ({then}), or `--offsets reset` to drop positions, \
+         tables and changelogs and begin again"
+    )]
+    Outside { group: String, partition: TopicPartition, what: String, now: String, then: String },
+    /// A parameter could not be bound.
+    #[error("agent `{agent}`: {error}")]
+    Bind { agent: &'static str, error: crate::Error },
+}
+
+impl From<RecoveryError> for StartError {
+    fn from(error: RecoveryError) -> Self {
+        match error {
+            RecoveryError::Kafka(error) => Self::Retry(error),
+            RecoveryError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// A source partition and where it is to go on.
+struct Position {
+    of: TopicPartition,
+    topic: usize,
+    committed: Option<Committed>,
+    metadata: Option<Metadata>,
+    start: Offset,
+}
+
+/// Starts a task and gives it to its shard.
+pub(super) async fn start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartError> {
+    let worker = &shard.worker;
+    worker.monitor.task(id.group, id.partition, TaskState::Recovering);
+    let mut positions = find_positions(shard, id).await?;
+    let mut recovered = recover_tables(shard, id).await?;
+    check(shard, id, &mut positions, &mut recovered).await?;
+    let task = build(shard, id, &positions, recovered);
+    shard.owned.insert(id, task.epoch);
+    // The claim: who owns it now and where it begins, committed before the first event.
+    shard.add(Running { task: task.clone(), lanes: Vec::new(), feeders: Vec::new() });
+    shard.commit_now().await;
+    run(shard, &task)?;
+    worker.monitor.task(id.group, id.partition, TaskState::Running);
+    Ok(())
+}
+
+/// The group's committed offsets of the task's sources, after whatever was open has been ended.
+async fn find_positions(shard: &Shard, id: TaskId) -> Result<Vec<Position>, StartError> {
+    let worker = &shard.worker;
+    let topology = &worker.topology;
+    let topics = topology.groups.get(id.group).map(|group| group.topics.as_slice()).unwrap_or_default();
+    let of: Vec<TopicPartition> = topics
+        .iter()
+        .filter_map(|topic| topology.topics.get(*topic))
+        .map(|topic| TopicPartition::new(topic.name.clone(), id.partition))
+        .collect();
+    for (of, committed) in of.iter().zip(worker.broker.committed(of.clone(), false).await?) {
+        let metadata = committed.as_ref().map(|commit| Metadata::decode(of, commit)).transpose()?;
+        if let Some(metadata) = metadata.flatten()
+            && metadata.by != shard.id
+            && !worker.is_live(&metadata.by)
+        {
+            tracing::info!(task = %id, by = metadata.by, "ending what the last owner left open");
+            drop(worker.broker.transactional(&metadata.by).await?);
+        }
+    }
+    let committed = stable_committed(&*worker.broker, of.clone()).await;
+    let mut positions = Vec::new();
+    for ((of, topic), committed) in of.into_iter().zip(topics).zip(committed) {
+        let metadata = committed.as_ref().map(|commit| Metadata::decode(&of, commit)).transpose()?.flatten();
+        let start = match &committed {
+            Some(committed) => committed.offset,
+            None => start_offset(shard, &of).await?,
+        };
+        positions.push(Position { of, topic: *topic, committed, metadata, start });
+    }
+    Ok(positions)
+}
+
+/// Where a partition begins that nobody has read.
+async fn start_offset(shard: &Shard, of: &TopicPartition) -> Result<Offset, KafkaError> {
+    let at = match shard.worker.settings.start {
+        StartAt::Earliest => At::Start,
+        StartAt::Latest => At::End,
+        StartAt::Time(time) => At::Time(time),
+    };
+    Ok(lowest(shard.worker.broker.offsets(vec![of.clone()], at).await?.into_iter()))
+}
+
+/// Brings the stores of the group's tables up to date, away from the shard's thread.
+async fn recover_tables(shard: &Shard, id: TaskId) -> Result<Vec<(usize, Recovered)>, StartError> {
+    let worker = shard.worker.clone();
+    let tables = worker.topology.groups.get(id.group).map(|group| group.tables.clone()).unwrap_or_default();
+    let mut all = Vec::new();
+    for index in tables {
+        let worker = worker.clone();
+        let done = worker.clone().place.run("recovery", move || async move {
+            recover_table(&worker, index, id.partition).await
+        });
+        match done.await {
+            Some(recovered) => all.push((index, recovered?)),
+            None => return Err(KafkaError::failed("recovery", "the worker stops").into()),
+        }
+    }
+    Ok(all)
+}
+
+async fn recover_table(
+    worker: &crate::worker::Worker,
+    index: usize,
+    partition: u32,
+) -> Result<Recovered, RecoveryError> {
+    let Some(table) = worker.topology.tables.get(index) else {
+        return Err(KafkaError::failed("recovery", "no such table").into());
+    };
+    let of = TopicPartition::new(table.changelog.clone(), partition);
+    let report = |from, at, to| {
+        worker.monitor.partition(&of, |status| {
+            status.position = at;
+            status.end = to;
+            status.recovery = Some(Recovery { table: table.name.clone(), from, at, to });
+        });
+    };
+    let owner = format!("{} {}", worker.topology.group, table.changelog);
+    let recovered =
+        recover(&*worker.broker, &*worker.stores_of_worker, &owner, &table.name, &of, &report).await?;
+    worker.monitor.forget_partition(&of);
+    if recovered.replayed > 0 {
+        tracing::info!(changelog = %of, records = recovered.replayed, "recovered");
+    }
+    Ok(recovered)
+}
+
+/// State without committed positions, or positions without our metadata, were changed from outside.
+async fn check(
+    shard: &Shard,
+    id: TaskId,
+    positions: &mut [Position],
+    recovered: &mut Vec<(usize, Recovered)>,
+) -> Result<(), StartError> {
+    let worker = &shard.worker;
+    let has_state = recovered.iter().any(|(_, table)| table.store.len() > 0);
+    let none_committed = positions.iter().all(|position| position.committed.is_none());
+    let strange = positions
+        .iter()
+        .position(|position| position.committed.is_some() && position.metadata.is_none())
+        .or((has_state && none_committed).then_some(0));
+    let Some(strange) = strange else { return Ok(()) };
+    match worker.settings.offsets {
+        Some(ChangedOffsets::Accept) => Ok(()),
+        Some(ChangedOffsets::Restore) => {
+            for position in positions.iter_mut() {
+                if let Some((offset, metadata)) = marked(recovered, &position.of) {
+                    let commit = Committed { offset, metadata };
+                    position.start = offset;
+                    position.metadata = Metadata::decode(&position.of, &commit)?;
+                }
+            }
+            Ok(())
+        }
+        Some(ChangedOffsets::Reset) => {
+            for position in positions.iter_mut() {
+                position.start = start_offset(shard, &position.of).await?;
+                position.metadata = None;
+            }
+            reset_tables(shard, id, recovered).await
+        }
+        None => {
+            let Some(position) = positions.get(strange) else { return Ok(()) };
+            let then = marked(recovered, &position.of);
+            Err(StartError::Outside {
+                group: worker.topology.group.clone(),
+                partition: position.of.clone(),
+                what: match &position.committed {
+                    Some(commit) => format!("offset {} was committed by somebody else", commit.offset),
+                    None => "there are tables, but no offset is committed (it has expired or was removed)".into(),
+                },
+                now: position.start.to_string(),
+                then: then.map_or("unknown".into(), |(offset, _)| offset.to_string()),
+            })
+        }
+    }
+}
+
+/// The position of a source as of the last cut in the stores.
+fn marked(recovered: &[(usize, Recovered)], of: &TopicPartition) -> Option<(Offset, String)> {
+    let of = of.to_string();
+    let sources = recovered.iter().flat_map(|(_, table)| &table.mark.sources);
+    let found = sources.filter(|(name, _, _)| *name == of).max_by_key(|(_, offset, _)| *offset);
+    found.map(|(_, offset, metadata)| (*offset, metadata.clone()))
+}
+
+/// Empties the tables and their changelogs.
+async fn reset_tables(
+    shard: &Shard,
+    id: TaskId,
+    recovered: &mut Vec<(usize, Recovered)>,
+) -> Result<(), StartError> {
+    let worker = &shard.worker;
+    for (index, _) in recovered.drain(..) {
+        let Some(table) = worker.topology.tables.get(index) else { continue };
+        let of = TopicPartition::new(table.changelog.clone(), id.partition);
+        let end = lowest(worker.broker.offsets(vec![of.clone()], At::End).await?.into_iter());
+        worker.broker.delete_records(vec![(of, end)]).await?;
+        worker.stores_of_worker.set_aside(&table.name, id.partition)?;
+    }
+    *recovered = recover_tables(shard, id).await?;
+    Ok(())
+}
+
+fn build(
+    shard: &Rc<Shard>,
+    id: TaskId,
+    positions: &[Position],
+    recovered: Vec<(usize, Recovered)>,
+) -> Rc<Task> {
+    let worker = &shard.worker;
+    let topology = &worker.topology;
+    let epoch = positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.epoch)).max().unwrap_or(0) + 1;
+    let cut = positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.cut)).max().unwrap_or(0);
+    let limit = worker.settings.queue_bytes;
+    let source = |position: &Position| {
+        let time = position.metadata.as_ref().map_or(0, |metadata| metadata.time);
+        Rc::new(SourceQueue::new(position.of.clone(), limit, time))
+    };
+    let sources: Vec<Rc<SourceQueue>> = positions.iter().map(source).collect();
+    let agents = topology.groups.get(id.group).map(|group| group.agents.as_slice()).unwrap_or_default();
+    let mut readers = Vec::new();
+    for index in agents {
+        let Some(agent) = topology.agents.get(*index) else { continue };
+        let topic = topology.topic_index(agent.input.name);
+        let Some(source) = positions.iter().position(|position| Some(position.topic) == topic) else {
+            continue;
+        };
+        let (Some(position), Some(queue)) = (positions.get(source), sources.get(source)) else { continue };
+        let known = position.metadata.as_ref().and_then(|metadata| metadata.agents.get(agent.name()));
+        let progress = known.cloned().unwrap_or_else(|| Progress::at(position.start));
+        let lanes = usize::from(agent.options.concurrency.max(1));
+        readers.push(Rc::new(Reader::new(*index, source, queue.clone(), progress, lanes)));
+    }
+    let mut tables: Vec<(usize, Box<dyn AnyTable>)> = Vec::new();
+    let mut writers = Vec::new();
+    for (index, recovered) in recovered {
+        let Some(table) = topology.tables.get(index) else { continue };
+        worker.open_store(index, id, recovered.store.clone());
+        let init = TableInit {
+            index,
+            partition: id.partition,
+            partitions: worker.partitions_of_group(id.group),
+            store: recovered.store,
+            mark: recovered.mark,
+            changelog: worker.broker.topic_id(&table.changelog),
+            budget: shard.budget.clone(),
+        };
+        tables.push((index, (table.ops.open)(init)));
+        let writes = |reader: &&Rc<Reader>| {
+            let uses = topology.agents.get(reader.agent).map(|agent| agent.uses).unwrap_or_default();
+            let mut uses = uses.iter().copied().flatten();
+            uses.any(|used| matches!(used, Use::Table(used) if used.table.name == table.def.name))
+        };
+        writers.push(readers.iter().filter(writes).map(|reader| reader.source).collect());
+    }
+    let shard = shard.clone();
+    Rc::new(Task::new(TaskParts { id, epoch, cut, shard, sources, readers, tables, writers }))
+}
+
+/// Starts reading and the agents' loops.
+fn run(shard: &Rc<Shard>, task: &Rc<Task>) -> Result<(), StartError> {
+    let worker = &shard.worker;
+    let mut id = 0;
+    let mut futures = Vec::new();
+    for reader in &task.readers {
+        let Some(agent) = worker.topology.agents.get(reader.agent) else { continue };
+        for number in 0..usize::from(agent.options.concurrency.max(1)) {
+            id += 1;
+            let lane = Rc::new(LaneState::new(task.clone(), *agent, reader.clone(), id, number));
+            let bind = Bind { worker, task };
+            let future = (agent.start)(&bind, Lane::new(lane.clone()))
+                .map_err(|error| StartError::Bind { agent: agent.name(), error })?;
+            task.lanes.borrow_mut().push(lane.clone());
+            let (worker, name) = (worker.clone(), agent.name());
+            futures.push(Current::new(lane, async move {
+                // Users' panics are caught at the event; one that gets here is ours.
+                if AssertUnwindSafe(future).catch_unwind().await.is_err() {
+                    worker.fail(format!("the loop of agent `{name}` panicked"));
+                }
+            }));
+        }
+    }
+    let mut feeders = Vec::new();
+    for (index, source) in task.sources.iter().enumerate() {
+        let readers = task.readers.iter().filter(|reader| reader.source == index);
+        let from = lowest(readers.map(|reader| reader.low()));
+        let reader = worker.broker.source(&source.of, from)?;
+        let (source, worker) = (source.clone(), worker.clone());
+        feeders.push(spawn_local(async move {
+            let error = source.feed(reader).await;
+            worker.fail(format!("reading {} ended: {error}", source.of));
+        }));
+    }
+    let lanes = futures.into_iter().map(spawn_local).collect();
+    shard.with_running(task.id, |running| {
+        running.lanes = lanes;
+        running.feeders = feeders;
+    });
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! One partition of a co-partitioned group: its sources, tables and lanes, and what of them goes into a cut.
+
+use super::lane::LaneState;
+use super::reader::Reader;
+use super::shard::Shard;
+use super::source::SourceQueue;
+use crate::commit::{Metadata, Outbox, TableCut, TaskCut};
+use crate::kafka::{Commit, Offset, TopicId};
+use crate::table::AnyTable;
+use crate::table::store::StoreError;
+use crate::time::Timestamp;
+use crate::worker::Worker;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use tokio::sync::Notify;
+
+/// A group's index in the topology, and a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct TaskId {
+    pub(crate) group: usize,
+    pub(crate) partition: u32,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.group, self.partition)
+    }
+}
+
+/// A task that runs.
+pub(crate) struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) epoch: u32,
+    pub(crate) worker: Worker,
+    pub(crate) shard: Rc<Shard>,
+    pub(crate) sources: Vec<Rc<SourceQueue>>,
+    pub(crate) readers: Vec<Rc<Reader>>,
+    /// In the order of the group's tables.
+    pub(crate) tables: Vec<Box<dyn AnyTable>>,
+    /// Tables of the group by their index in the topology.
+    pub(crate) table_numbers: BTreeMap<usize, u16>,
+    /// For each table, the sources whose agents write it.
+    pub(crate) writers: Vec<Vec<usize>>,
+    pub(crate) lanes: RefCell<Vec<Rc<LaneState>>>,
+    /// What `send_latest` holds back, a sink each.
+    latest: RefCell<Vec<(TopicId, Box<dyn Latest>)>>,
+    /// What a plain send has pushed out of `latest`: it leaves before everything else.
+    pushed: RefCell<Outbox>,
+    /// The number of the last cut.
+    cut: Cell<u64>,
+    /// The lowest unfinished offset of each source as of the last cut; `None`: nothing is committed yet.
+    committed: RefCell<Option<Vec<Offset>>>,
+    /// Something happened since the last cut.
+    changed: Cell<bool>,
+    released: Notify,
+}
+
+/// Records of one sink of which only the newest of each key leaves.
+pub(crate) trait Latest {
+    fn as_any(&self) -> &dyn Any;
+    /// What this lane's event has staged counts, or is forgotten.
+    fn settle(&self, lane: u32, done: bool);
+    /// Encodes and takes all of it.
+    fn take(&self, out: &mut Outbox);
+}
+
+/// What a task is made of.
+pub(crate) struct TaskParts {
+    pub(crate) id: TaskId,
+    pub(crate) epoch: u32,
+    pub(crate) cut: u64,
+    pub(crate) shard: Rc<Shard>,
+    pub(crate) sources: Vec<Rc<SourceQueue>>,
+    pub(crate) readers: Vec<Rc<Reader>>,
+    pub(crate) tables: Vec<(usize, Box<dyn AnyTable>)>,
+    pub(crate) writers: Vec<Vec<usize>>,
+}
+
+impl Task {
+    pub(crate) fn new(parts: TaskParts) -> Self {
+        let numbers = parts.tables.iter().enumerate().map(|(number, (index, _))| (*index, number as u16));
+        Self {
+            id: parts.id,
+            epoch: parts.epoch,
+            worker: parts.shard.worker.clone(),
+            table_numbers: numbers.collect(),
+            tables: parts.tables.into_iter().map(|(_, table)| table).collect(),
+            shard: parts.shard,
+            sources: parts.sources,
+            readers: parts.readers,
+            writers: parts.writers,
+            lanes: RefCell::default(),
+            latest: RefCell::default(),
+            pushed: RefCell::default(),
+            cut: Cell::new(parts.cut),
+            committed: RefCell::new(None),
+            changed: Cell::new(false),
+            released: Notify::new(),
+        }
+    }
+
+    pub(crate) fn exactly_once(&self) -> bool {
+        self.shard.exactly_once
+    }
+
+    pub(crate) fn stage_bytes(&self) -> usize {
+        self.shard.stage_bytes
+    }
+
+    /// Bookkeeping when an event is done: event time, and whether a cut is due early.
+    pub(crate) fn event_done(&self, source: usize, time: Timestamp) {
+        self.changed.set(true);
+        if let Some(source) = self.sources.get(source)
+            && source.time.get() < time.as_millis()
+        {
+            source.time.set(time.as_millis());
+        }
+        self.rows_released();
+        self.shard.check_budget();
+    }
+
+    /// Rows that an event held are free.
+    pub(crate) fn rows_released(&self) {
+        self.released.notify_waiters();
+    }
+
+    /// Waits until some event of this task is done.
+    pub(crate) async fn row_release(&self) {
+        self.released.notified().await;
+    }
+
+    /// Whether waiting for `holder` would wait for `lane` itself in the end.
+    pub(crate) fn would_deadlock(&self, lane: u32, holder: u32) -> bool {
+        let lanes = self.lanes.borrow();
+        let mut at = holder;
+        for _ in 0..lanes.len() {
+            if at == lane {
+                return true;
+            }
+            match lanes.iter().find(|known| known.id == at) {
+                Some(next) if next.waits_for.get() != 0 => at = next.waits_for.get(),
+                _ => return false,
+            }
+        }
+        at == lane
+    }
+
+    /// The sink's number among those with `send_latest`, made on its first use.
+    pub(crate) fn latest(&self, topic: TopicId, make: impl FnOnce() -> Box<dyn Latest>) -> usize {
+        let mut latest = self.latest.borrow_mut();
+        match latest.iter().position(|(known, _)| *known == topic) {
+            Some(at) => at,
+            None => {
+                latest.push((topic, make()));
+                latest.len() - 1
+            }
+        }
+    }
+
+    /// Calls with a sink's pending records.
+    pub(crate) fn with_latest<R>(&self, sink: usize, call: impl FnOnce(&dyn Latest) -> R) -> Option<R> {
+        self.latest.borrow().get(sink).map(|(_, latest)| call(&**latest))
+    }
+
+    /// Calls with the pending records of a topic, if it has any, and with what leaves before everything else.
+    pub(crate) fn with_latest_of(&self, topic: TopicId, call: impl FnOnce(&dyn Latest, &mut Outbox)) {
+        let latest = self.latest.borrow();
+        if let Some((_, latest)) = latest.iter().find(|(known, _)| *known == topic) {
+            call(&**latest, &mut self.pushed.borrow_mut());
+        }
+    }
+
+    pub(crate) fn settle_latest(&self, sink: usize, lane: u32, done: bool) {
+        self.with_latest(sink, |latest| latest.settle(lane, done));
+        self.shard.latest_staged();
+    }
+
+    /// Everything that `send_latest` holds back, and what was pushed out of it.
+    pub(crate) fn take_latest(&self) -> Option<Outbox> {
+        let mut out = self.pushed.take();
+        for (_, latest) in self.latest.borrow().iter() {
+            latest.take(&mut out);
+        }
+        (!out.is_empty()).then_some(out)
+    }
+
+    /// What a plain send has pushed out of `send_latest`.
+    pub(crate) fn take_pushed(&self) -> Option<Outbox> {
+        let out = self.pushed.take();
+        (!out.is_empty()).then_some(out)
+    }
+
+    fn lows(&self) -> Vec<Offset> {
+        let low = |source: usize| {
+            let readers = self.readers.iter().filter(|reader| reader.source == source);
+            super::source::lowest(readers.map(|reader| reader.low()))
+        };
+        (0..self.sources.len()).map(low).collect()
+    }
+
+    /// Whether a cut would have something in it.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.changed.get() || self.committed.borrow().as_deref() != Some(&self.lows())
+    }
+
+    /// Whether everything that was done is in a cut, and where each source stands.
+    pub(crate) fn settled(&self) -> Option<Vec<(crate::kafka::TopicPartition, Offset)>> {
+        let waiting = self.has_changes() || self.cut_in_flight();
+        let positions = self.sources.iter().map(|source| source.of.clone()).zip(self.lows());
+        (!waiting).then(|| positions.collect())
+    }
+
+    fn cut_in_flight(&self) -> bool {
+        self.shard.cutting.get()
+    }
+
+    /// The table's stream time: the lowest of the sources whose agents write it.
+    fn stream_time(&self, table: usize) -> i64 {
+        let writers = self.writers.get(table).map(Vec::as_slice).unwrap_or_default();
+        let times = writers.iter().filter_map(|source| self.sources.get(*source)).map(|s| s.time.get());
+        times.min().unwrap_or(0)
+    }
+
+    /// Begins a cut at this instant: offsets, outputs, and which rows; their encoding follows.
+    pub(crate) fn begin_cut(&self) -> TaskCut {
+        self.changed.set(false);
+        self.cut.set(self.cut.get() + 1);
+        let lows = self.lows();
+        let mut offsets = Vec::with_capacity(self.sources.len());
+        for (index, (source, low)) in self.sources.iter().zip(&lows).enumerate() {
+            let readers = self.readers.iter().filter(|reader| reader.source == index);
+            let name = |reader: &Reader| {
+                let agent = self.worker.topology.agents.get(reader.agent);
+                agent.map(|agent| agent.name().to_string()).unwrap_or_default()
+            };
+            let metadata = Metadata {
+                by: self.shard.id.clone(),
+                epoch: self.epoch,
+                cut: self.cut.get(),
+                time: source.time.get(),
+                agents: readers.map(|reader| (name(reader), reader.progress())).collect(),
+                ..Metadata::default()
+            };
+            offsets.push(Commit {
+                partition: source.of.clone(),
+                offset: *low,
+                metadata: metadata.encode(),
+            });
+        }
+        *self.committed.borrow_mut() = Some(lows);
+        for (number, table) in self.tables.iter().enumerate() {
+            table.expire(self.stream_time(number));
+            table.begin_cut();
+        }
+        let mut outputs = Vec::new();
+        if self.exactly_once() {
+            outputs.extend(self.take_latest());
+            outputs.extend(self.lanes.borrow().iter().filter_map(|lane| lane.take_sent()));
+        }
+        TaskCut {
+            task: self.id,
+            epoch: self.epoch,
+            number: self.cut.get(),
+            offsets,
+            tables: Vec::new(),
+            outputs,
+        }
+    }
+
+    /// Encodes some rows of the cut; true when all of it is done.
+    pub(crate) fn encode_some(&self) -> Result<bool, StoreError> {
+        for table in &self.tables {
+            if !table.encode_some()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn take_table_cuts(&self) -> Vec<TableCut> {
+        self.tables.iter().filter_map(|table| table.take_cut()).collect()
+    }
+
+    pub(crate) fn cut_stored(&self) {
+        for table in &self.tables {
+            table.cut_stored();
+        }
+    }
+
+    /// Every agent stops after the event that it is at.
+    pub(crate) fn stop(&self) {
+        for reader in &self.readers {
+            reader.stop();
+        }
+    }
+
+    /// Tells the monitor what happened since the last call.
+    pub(crate) fn publish(&self) {
+        let monitor = &self.worker.monitor;
+        for reader in &self.readers {
+            monitor.agent(reader.agent).events(reader.events.take());
+        }
+        for (index, number) in &self.table_numbers {
+            if let Some(table) = self.tables.get(usize::from(*number)) {
+                let counts = table.take_counts();
+                let meter = monitor.table(*index);
+                meter.hits(counts.hits);
+                meter.misses(counts.misses);
+                meter.evicted(counts.evicted);
+                meter.late(counts.late);
+            }
+        }
+    }
+
+    /// Tells the monitor where the sources stand.
+    pub(crate) fn publish_positions(&self) {
+        for (source, low) in self.sources.iter().zip(self.lows()) {
+            self.worker.monitor.partition(&source.of, |status| {
+                status.position = low;
+                status.committed = low;
+            });
+        }
+    }
+}

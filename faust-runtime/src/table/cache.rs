@@ -1,0 +1,497 @@
+//! The write-back cache of one partition of a table: decoded rows, found by a key that is hashed once. An event writes
+//! to a copy of its own, which replaces the row when the event is done; a cut encodes each written row once.
+
+use super::{AnyTable, Budget, Counts, TableInit};
+use crate::codec::{Key, Value};
+use crate::commit::{RowChange, TableCut};
+use crate::define::{Row, Scope, TableDef, WindowDef};
+use crate::error::HandleError;
+use crate::kafka::{TopicId, partition_for};
+use crate::table::store::{Mark, Store, StoreError};
+use crate::time::millis;
+use hashbrown::HashTable;
+use std::any::Any;
+use std::cell::{RefCell, RefMut};
+use std::hash::BuildHasher;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// One partition of a table.
+pub(crate) struct Cache<T: Row>(RefCell<Inner<T>>);
+
+/// Where a row is, or that it can be written no more.
+pub(crate) enum Found {
+    Row(u32),
+    /// Its window has expired.
+    Late,
+}
+
+/// Whether an event may write a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    Mine,
+    /// The lane whose event has written it and is not done.
+    Held(u32),
+}
+
+/// What an event has written to a row, until it is done.
+enum Staged<V> {
+    Nothing,
+    Written(Option<V>),
+}
+
+struct Slot<T: Row> {
+    key: T::Key,
+    /// The start of its window; 0 without windows.
+    start: i64,
+    hash: u64,
+    value: Option<T::Value>,
+    staged: Staged<T::Value>,
+    /// The lane whose event has staged something; 0: none.
+    owner: u32,
+    /// The cut that will contain its value; 0: the store has it.
+    dirty: u64,
+    encoded: bool,
+    /// Whether the store counts it.
+    stored: bool,
+    /// Used since the clock's hand last passed.
+    used: bool,
+    charge: u32,
+}
+
+/// A cut whose rows are being encoded.
+struct Encoding {
+    left: Vec<u32>,
+    cut: TableCut,
+}
+
+pub(crate) struct Inner<T: Row> {
+    index: usize,
+    partition: u32,
+    partitions: u32,
+    store: Arc<dyn Store>,
+    mark: Mark,
+    changelog: TopicId,
+    budget: Rc<Budget>,
+    hasher: foldhash::fast::FixedState,
+    by_key: HashTable<u32>,
+    rows: Vec<Option<Slot<T>>>,
+    free: Vec<u32>,
+    hand: usize,
+    /// The number of the cut that is filling.
+    cut: u64,
+    dirty: Vec<u32>,
+    encoding: Option<Encoding>,
+    in_flight: Vec<u32>,
+    /// Windows that start before have expired.
+    expired_below: i64,
+    /// Expired since the last cut.
+    newly_expired: bool,
+    scratch: Vec<u8>,
+    counts: Counts,
+}
+
+/// A row that is not there costs this much beside its key and value.
+const fn overhead<T: Row>() -> usize {
+    size_of::<Option<Slot<T>>>() + 16
+}
+
+impl<T: Row> Cache<T> {
+    pub(crate) fn new(init: TableInit) -> Self {
+        Self(RefCell::new(Inner {
+            index: init.index,
+            partition: init.partition,
+            partitions: init.partitions,
+            store: init.store,
+            mark: init.mark,
+            changelog: init.changelog,
+            budget: init.budget,
+            hasher: foldhash::fast::FixedState::default(),
+            by_key: HashTable::new(),
+            rows: Vec::new(),
+            free: Vec::new(),
+            hand: 0,
+            cut: 1,
+            dirty: Vec::new(),
+            encoding: None,
+            in_flight: Vec::new(),
+            expired_below: i64::MIN,
+            newly_expired: false,
+            scratch: Vec::new(),
+            counts: Counts::default(),
+        }))
+    }
+
+    /// The cache, for one short access.
+    pub(crate) fn lock(&self) -> RefMut<'_, Inner<T>> {
+        self.0.borrow_mut()
+    }
+}
+
+impl<T: Row> Inner<T> {
+    const DEF: TableDef = T::TABLE;
+
+    /// Finds a row, reading it from the store if it is not here; one that is nowhere gets an empty place.
+    pub(crate) fn find(&mut self, start: i64, key: &T::Key) -> crate::Result<Found> {
+        if start < self.expired_below {
+            self.counts.late += 1;
+            return Ok(Found::Late);
+        }
+        let hash = self.hasher.hash_one((start, key));
+        let rows = &mut self.rows;
+        let found = self.by_key.find(hash, |&row| {
+            matches!(rows.get(row as usize), Some(Some(slot)) if slot.start == start && slot.key == *key)
+        });
+        if let Some(&row) = found {
+            if let Some(Some(slot)) = rows.get_mut(row as usize) {
+                slot.used = true;
+            }
+            self.counts.hits += 1;
+            return Ok(Found::Row(row));
+        }
+        self.counts.misses += 1;
+        self.load(start, key, hash).map(Found::Row)
+    }
+
+    fn load(&mut self, start: i64, key: &T::Key, hash: u64) -> crate::Result<u32> {
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        let loaded = self.read_through(start, key, &mut bytes);
+        let key_len = bytes.len();
+        self.scratch = bytes;
+        let (value, value_len) = loaded?;
+        let charge = (overhead::<T>() + key_len + value_len) as u32;
+        let slot = Slot {
+            key: key.clone(),
+            start,
+            hash,
+            stored: value.is_some(),
+            value,
+            staged: Staged::Nothing,
+            owner: 0,
+            dirty: 0,
+            encoded: false,
+            used: true,
+            charge,
+        };
+        self.budget.used.set(self.budget.used.get() + charge as usize);
+        self.budget.rows.set(self.budget.rows.get() + 1);
+        self.evict();
+        let row = match self.free.pop() {
+            Some(row) => row,
+            None => {
+                self.rows.push(None);
+                (self.rows.len() - 1) as u32
+            }
+        };
+        if let Some(place) = self.rows.get_mut(row as usize) {
+            *place = Some(slot);
+        }
+        let rows = &self.rows;
+        self.by_key.insert_unique(hash, row, |&row| {
+            rows.get(row as usize).and_then(Option::as_ref).map_or(0, |slot| slot.hash)
+        });
+        Ok(row)
+    }
+
+    /// Checks that the key belongs here, once per row in the cache, and reads it from the store.
+    fn read_through(
+        &self,
+        start: i64,
+        key: &T::Key,
+        bytes: &mut Vec<u8>,
+    ) -> crate::Result<(Option<T::Value>, usize)> {
+        if Self::DEF.scope == Scope::Key {
+            T::encode_partition_key(key, bytes)?;
+            let belongs = partition_for(bytes, self.partitions);
+            if belongs != self.partition {
+                return Err(HandleError::WrongPartition {
+                    table: Self::DEF.name,
+                    key: String::from_utf8_lossy(bytes).into_owned(),
+                    belongs,
+                    here: self.partition,
+                }
+                .into());
+            }
+            bytes.clear();
+        }
+        encode_row_key::<T>(start, key, bytes)?;
+        Ok(match self.store.get(bytes)? {
+            Some(value) => (Some(T::Value::decode(Some(&value))?), value.len()),
+            None => (None, 0),
+        })
+    }
+
+    fn slot(&mut self, row: u32) -> Option<&mut Slot<T>> {
+        self.rows.get_mut(row as usize)?.as_mut()
+    }
+
+    /// The row as the event of this lane sees it: its own writes first.
+    pub(crate) fn read(&mut self, row: u32, lane: u32) -> Option<&T::Value> {
+        let slot = self.slot(row)?;
+        match &slot.staged {
+            Staged::Written(value) if slot.owner == lane => value.as_ref(),
+            _ => slot.value.as_ref(),
+        }
+    }
+
+    /// Takes the row for the event of this lane.
+    pub(crate) fn claim(&mut self, row: u32, lane: u32) -> Claim {
+        match self.slot(row) {
+            Some(slot) if slot.owner != 0 && slot.owner != lane => Claim::Held(slot.owner),
+            _ => Claim::Mine,
+        }
+    }
+
+    /// The lane's own copy of the row, to be written; `first` is set if the event has not written it before.
+    pub(crate) fn write(&mut self, row: u32, lane: u32, first: &mut bool) -> &mut Option<T::Value> {
+        #[expect(clippy::expect_used, reason = "`find` gave the row in the same access")]
+        let slot = self.slot(row).expect("a row that was just found");
+        *first = slot.owner == 0;
+        if *first {
+            slot.owner = lane;
+            slot.staged = Staged::Written(slot.value.clone());
+        }
+        match &mut slot.staged {
+            Staged::Written(value) => value,
+            // An owned row is always `Written`; this arm only satisfies the match.
+            Staged::Nothing => &mut slot.value,
+        }
+    }
+
+    /// Makes room by the clock: rows that were not used since the hand last passed, and that the store has.
+    fn evict(&mut self) {
+        let mut steps = self.rows.len().min(64);
+        while self.budget.used.get() > self.budget.limit && steps > 0 && !self.rows.is_empty() {
+            steps -= 1;
+            self.hand = (self.hand + 1) % self.rows.len();
+            let Some(Some(slot)) = self.rows.get_mut(self.hand) else { continue };
+            if slot.dirty != 0 || slot.owner != 0 {
+                continue;
+            }
+            if std::mem::take(&mut slot.used) {
+                continue;
+            }
+            self.forget(self.hand as u32);
+            self.counts.evicted += 1;
+        }
+    }
+
+    fn forget(&mut self, row: u32) {
+        let Some(slot) = self.rows.get_mut(row as usize).and_then(Option::take) else { return };
+        self.budget.used.set(self.budget.used.get().saturating_sub(slot.charge as usize));
+        self.budget.rows.set(self.budget.rows.get().saturating_sub(1));
+        if let Ok(entry) = self.by_key.find_entry(slot.hash, |&known| known == row) {
+            entry.remove();
+        }
+        self.free.push(row);
+    }
+
+    /// Puts a row's value into the cut that is being encoded.
+    fn encode(&mut self, row: u32) -> Result<(), StoreError> {
+        let Some(encoding) = &mut self.encoding else { return Ok(()) };
+        let Some(Some(slot)) = self.rows.get_mut(row as usize) else { return Ok(()) };
+        if slot.encoded || slot.dirty == 0 {
+            return Ok(());
+        }
+        slot.encoded = true;
+        if slot.start < self.expired_below {
+            slot.value = None;
+            slot.stored = false;
+            return Ok(());
+        }
+        let cut = &mut encoding.cut;
+        let start = cut.bytes.len();
+        let key_and_value = encode_row_key::<T>(slot.start, &slot.key, &mut cut.bytes).and_then(|()| {
+            let end = cut.bytes.len();
+            let there = match &slot.value {
+                Some(value) => Value::encode(value, &mut cut.bytes)?,
+                None => false,
+            };
+            Ok((end, there))
+        });
+        let (middle, there) = match key_and_value {
+            Ok(done) => done,
+            Err(error) => {
+                cut.bytes.truncate(start);
+                return Err(StoreError::Row { table: Self::DEF.name, cause: error.to_string() });
+            }
+        };
+        let end = cut.bytes.len();
+        match (there, slot.stored) {
+            (true, false) => cut.added += 1,
+            (false, true) => cut.added -= 1,
+            // Nothing was there and nothing is: the changelog need not know.
+            (false, false) => {
+                cut.bytes.truncate(start);
+                return Ok(());
+            }
+            (true, true) => {}
+        }
+        slot.stored = there;
+        let charge = (overhead::<T>() + end - start) as u32;
+        let used = self.budget.used.get() + charge as usize;
+        self.budget.used.set(used.saturating_sub(slot.charge as usize));
+        slot.charge = charge;
+        cut.rows.push(RowChange {
+            key: start as u32..middle as u32,
+            value: there.then_some(middle as u32..end as u32),
+        });
+        Ok(())
+    }
+}
+
+impl<T: Row> AnyTable for Cache<T> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn settle(&self, row: u32, done: bool) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        let number = inner.cut;
+        let Some(slot) = inner.slot(row) else { return Ok(()) };
+        slot.owner = 0;
+        let Staged::Written(value) = std::mem::replace(&mut slot.staged, Staged::Nothing) else {
+            return Ok(());
+        };
+        if !done {
+            return Ok(());
+        }
+        // A cut that is still being encoded must get the row as it was.
+        if slot.dirty != 0 && slot.dirty != number && !slot.encoded {
+            inner.encode(row)?;
+        }
+        let Some(slot) = inner.slot(row) else { return Ok(()) };
+        slot.value = value;
+        if slot.dirty != number {
+            slot.dirty = number;
+            slot.encoded = false;
+            inner.dirty.push(row);
+            inner.budget.dirty.set(inner.budget.dirty.get() + 1);
+        }
+        Ok(())
+    }
+
+    fn expire(&self, stream_time: i64) {
+        let mut inner = self.lock();
+        let (Some(window), Some(expires)) = (T::TABLE.window, T::TABLE.expires) else { return };
+        let below = first_kept(window, millis(expires), stream_time);
+        if below <= inner.expired_below {
+            return;
+        }
+        inner.expired_below = below;
+        inner.newly_expired = true;
+        for row in 0..inner.rows.len() as u32 {
+            let gone = inner
+                .slot(row)
+                .is_some_and(|slot| slot.start < below && slot.dirty == 0 && slot.owner == 0);
+            if gone {
+                inner.forget(row);
+            }
+        }
+    }
+
+    fn begin_cut(&self) {
+        let mut inner = self.lock();
+        inner.cut += 1;
+        let left = std::mem::take(&mut inner.dirty);
+        let expired = std::mem::take(&mut inner.newly_expired);
+        let remove_below = expired.then(|| window_prefix(inner.expired_below).to_vec());
+        let cut = TableCut {
+            table: inner.index,
+            changelog: inner.changelog,
+            partition: inner.partition,
+            store: inner.store.clone(),
+            bytes: Vec::new(),
+            rows: Vec::with_capacity(left.len()),
+            added: 0,
+            remove_below,
+            mark: inner.mark.clone(),
+        };
+        inner.in_flight.clone_from(&left);
+        inner.encoding = Some(Encoding { left, cut });
+    }
+
+    fn encode_some(&self) -> Result<bool, StoreError> {
+        let mut inner = self.lock();
+        for _ in 0..256 {
+            let Some(row) = inner.encoding.as_mut().and_then(|encoding| encoding.left.pop()) else {
+                return Ok(true);
+            };
+            // A row that was written again has gone into the cut already.
+            inner.encode_if_of_cut(row)?;
+        }
+        Ok(false)
+    }
+
+    fn take_cut(&self) -> Option<TableCut> {
+        let cut = self.lock().encoding.take()?.cut;
+        (!cut.is_empty()).then_some(cut)
+    }
+
+    fn cut_stored(&self) {
+        let mut inner = self.lock();
+        let filling = inner.cut;
+        let rows = std::mem::take(&mut inner.in_flight);
+        let dirty = inner.budget.dirty.get().saturating_sub(rows.len());
+        inner.budget.dirty.set(dirty);
+        for row in &rows {
+            if let Some(slot) = inner.slot(*row)
+                && slot.dirty != filling
+            {
+                slot.dirty = 0;
+                slot.encoded = false;
+            }
+        }
+    }
+
+    fn take_counts(&self) -> Counts {
+        std::mem::take(&mut self.lock().counts)
+    }
+}
+
+impl<T: Row> Drop for Inner<T> {
+    fn drop(&mut self) {
+        for row in 0..self.rows.len() as u32 {
+            self.forget(row);
+        }
+        let waiting = self.dirty.len() + self.in_flight.len();
+        self.budget.dirty.set(self.budget.dirty.get().saturating_sub(waiting));
+    }
+}
+
+impl<T: Row> Inner<T> {
+    /// Encodes a row unless an event has put it into the next cut meanwhile; then it went into this one before.
+    fn encode_if_of_cut(&mut self, row: u32) -> Result<(), StoreError> {
+        let filling = self.cut;
+        match self.slot(row) {
+            Some(slot) if slot.dirty != filling => self.encode(row),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Appends a row's key as the store and the changelog have it: with windows, the start of the window in milliseconds
+/// as eight bytes, big-endian, comes first, so that windows are in the order of time.
+pub(crate) fn encode_row_key<T: Row>(
+    start: i64,
+    key: &T::Key,
+    out: &mut Vec<u8>,
+) -> Result<(), crate::codec::CodecError> {
+    if T::TABLE.window.is_some() {
+        out.extend_from_slice(&window_prefix(start));
+    }
+    key.encode(out)
+}
+
+/// The first bytes of the keys of a window.
+pub(crate) fn window_prefix(start: i64) -> [u8; 8] {
+    start.max(0).to_be_bytes()
+}
+
+/// The start of the oldest window that is kept at a stream time.
+pub(crate) fn first_kept(window: WindowDef, expires: i64, stream_time: i64) -> i64 {
+    // A window goes when its end is not above the limit, and windows end where the next one starts.
+    let limit = crate::time::Timestamp::from_millis(stream_time.saturating_sub(expires));
+    window.window(limit).start.as_millis()
+}

@@ -1,0 +1,142 @@
+//! From the changelog into the store: from the store's own offset to the end of the log, committed records only.
+
+use crate::kafka::{At, Batch, Broker, KafkaError, Offset, TopicPartition};
+use crate::table::store::{Mark, Store, StoreBatch, StoreError, Stores};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// A store that has everything that is committed.
+pub(crate) struct Recovered {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) mark: Mark,
+    /// How many changelog records it lacked.
+    pub(crate) replayed: u64,
+}
+
+/// What recovery cannot mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum RecoveryError {
+    /// The broker; recovery is tried again.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How far recovery is: from, at, to.
+pub(crate) type Report<'a> = &'a (dyn Fn(Offset, Offset, Offset) + Send + Sync);
+
+/// Opens a store and brings it up to the end of its changelog. A store that is another app's, or damaged, or does not
+/// fit its changelog, is set aside and rebuilt.
+pub(crate) async fn recover(
+    broker: &dyn Broker,
+    stores: &dyn Stores,
+    owner: &str,
+    table: &str,
+    of: &TopicPartition,
+    report: Report<'_>,
+) -> Result<Recovered, RecoveryError> {
+    let log = vec![of.clone()];
+    let start = first(broker.offsets(log.clone(), At::Start).await?);
+    // The end with open transactions: what is behind the last stable offset may still be committed.
+    let end = first(broker.offsets(log, At::End).await?);
+    let (store, mut mark) = open(stores, owner, table, of, start, end)?;
+    let from = mark.changelog;
+    let mut replayed = 0;
+    while mark.changelog < end {
+        let mut reader = broker.restore(of, mark.changelog)?;
+        match read(&mut *reader, &*store, &mut mark, end, &mut replayed, &|at| report(from, at, end)).await {
+            Ok(()) => {}
+            Err(RecoveryError::Kafka(error)) if !matches!(error, KafkaError::OutOfRange { .. }) => {
+                tracing::warn!(%error, changelog = %of, "recovery was interrupted; going on");
+                sleep(Duration::from_millis(500)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Recovered { store, mark, replayed })
+}
+
+fn open(
+    stores: &dyn Stores,
+    owner: &str,
+    table: &str,
+    of: &TopicPartition,
+    start: Offset,
+    end: Offset,
+) -> Result<(Arc<dyn Store>, Mark), RecoveryError> {
+    let store = stores.open(table, of.partition)?;
+    let why = match store.mark() {
+        Ok(None) => {
+            let mark = Mark { owner: owner.into(), changelog: start, ..Mark::default() };
+            return Ok((store, mark));
+        }
+        Ok(Some(mark)) if mark.owner != owner => format!("it belongs to {}", mark.owner),
+        Ok(Some(mark)) if mark.changelog < start => {
+            format!("it is at {}, but the changelog starts at {start}", mark.changelog)
+        }
+        Ok(Some(mark)) if mark.changelog > end => {
+            format!("it is at {}, but the changelog ends at {end}", mark.changelog)
+        }
+        Ok(Some(mark)) => return Ok((store, mark)),
+        Err(StoreError::Damaged { cause, .. }) => cause,
+        Err(error) => return Err(error.into()),
+    };
+    tracing::warn!(changelog = %of, why, "the store is set aside and rebuilt from its changelog");
+    drop(store);
+    stores.set_aside(table, of.partition)?;
+    let store = stores.open(table, of.partition)?;
+    Ok((store, Mark { owner: owner.into(), changelog: start, ..Mark::default() }))
+}
+
+/// Reads until the position has reached `end`; it moves over control records and aborted transactions.
+async fn read(
+    reader: &mut dyn crate::kafka::Source,
+    store: &dyn Store,
+    mark: &mut Mark,
+    end: Offset,
+    replayed: &mut u64,
+    report: &(dyn Fn(Offset) + Sync),
+) -> Result<(), RecoveryError> {
+    while mark.changelog < end {
+        let batch = poll_fn(|cx| reader.poll_batch(cx)).await?;
+        *replayed += apply(&batch, store, mark)?;
+        report(mark.changelog.min(end));
+    }
+    Ok(())
+}
+
+/// Writes one batch, the newest value of each key, with the position that it reaches.
+fn apply(batch: &Batch, store: &dyn Store, mark: &mut Mark) -> Result<u64, StoreError> {
+    let mut newest: HashMap<&[u8], Option<&[u8]>> = HashMap::new();
+    for index in 0..batch.messages.len() {
+        let Some(message) = batch.messages.get(index) else { break };
+        if let Some(key) = message.key {
+            newest.insert(key, message.value);
+        }
+        mark.changelog = mark.changelog.max(message.offset + 1);
+    }
+    if let Some(end) = batch.end {
+        mark.changelog = mark.changelog.max(end);
+    }
+    let mut added = 0;
+    for (key, value) in &newest {
+        match (store.get(key)?.is_some(), value.is_some()) {
+            (false, true) => added += 1,
+            (true, false) => added -= 1,
+            _ => {}
+        }
+    }
+    let write = StoreBatch { rows: newest.into_iter().collect(), added, remove_below: None };
+    store.write(&write, mark)?;
+    Ok(batch.messages.len() as u64)
+}
+
+fn first(offsets: Vec<Offset>) -> Offset {
+    offsets.first().copied().unwrap_or(0)
+}

@@ -1,0 +1,166 @@
+//! Rows on disk, in fjall: one database a worker, one keyspace for each partition of each table, named
+//! `table/partition@n`. Of several n the highest counts; a store that is set aside stays under its own.
+//! Batches are journaled but not synced: safe against a process crash, and the changelog has the rest.
+
+use super::*;
+use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The keyspace of the mark sorts before every row.
+const MARK: [u8; 1] = [0];
+const ROW: u8 = 1;
+
+/// The stores of one worker in one folder.
+pub(crate) struct FjallStores {
+    database: Database,
+    path: PathBuf,
+}
+
+impl FjallStores {
+    /// Opens the folder. One that is damaged is renamed, said so, and made anew: changelogs have everything.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = match Database::builder(path).open() {
+            Ok(database) => database,
+            Err(::fjall::Error::Io(error)) => return Err(io(path, &error)),
+            Err(error) => {
+                let stamp = crate::time::Timestamp::wall().as_millis();
+                let aside = path.with_extension(format!("damaged-{stamp}"));
+                tracing::error!(
+                    path = %path.display(), aside = %aside.display(), %error,
+                    "the stores are damaged: they are set aside and rebuilt from their changelogs"
+                );
+                std::fs::rename(path, &aside).map_err(|error| io(path, &error))?;
+                Database::builder(path).open().map_err(|error| io(path, &error))?
+            }
+        };
+        Ok(Self { database, path: path.into() })
+    }
+
+    /// The partitions of a table that have a store here.
+    pub(crate) fn partitions(&self, table: &str) -> BTreeSet<u32> {
+        let prefix = format!("{table}/");
+        let names = self.database.list_keyspace_names();
+        let of_table = names.iter().filter_map(|name| name.strip_prefix(&prefix));
+        of_table.filter_map(|name| name.split_once('@')?.0.parse().ok()).collect()
+    }
+
+    /// The highest n of a store's keyspaces.
+    fn generation(&self, table: &str, partition: u32) -> Option<u32> {
+        let prefix = format!("{table}/{partition}@");
+        let names = self.database.list_keyspace_names();
+        names.iter().filter_map(|name| name.strip_prefix(&prefix)?.parse().ok()).max()
+    }
+
+    fn keyspace(&self, table: &str, partition: u32, n: u32) -> Result<Keyspace, StoreError> {
+        let name = format!("{table}/{partition}@{n}");
+        self.database
+            .keyspace(&name, KeyspaceCreateOptions::default)
+            .map_err(|error| io(&self.path, &error))
+    }
+}
+
+fn io(path: &Path, cause: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Io { path: path.display().to_string(), cause: cause.to_string() }
+}
+
+impl Stores for FjallStores {
+    fn open(&self, table: &str, partition: u32) -> Result<Arc<dyn Store>, StoreError> {
+        let n = self.generation(table, partition).unwrap_or(0);
+        let keyspace = self.keyspace(table, partition, n)?;
+        let store = FjallStore {
+            database: self.database.clone(),
+            keyspace,
+            path: self.path.clone(),
+            rows: AtomicU64::new(0),
+        };
+        store.rows.store(store.mark()?.map_or(0, |mark| mark.rows), Ordering::Relaxed);
+        Ok(Arc::new(store))
+    }
+
+    fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
+        let n = self.generation(table, partition).map_or(0, |n| n + 1);
+        self.keyspace(table, partition, n).map(|_| ())
+    }
+}
+
+struct FjallStore {
+    database: Database,
+    keyspace: Keyspace,
+    path: PathBuf,
+    rows: AtomicU64,
+}
+
+fn row_key(key: &[u8]) -> Vec<u8> {
+    let mut prefixed = Vec::with_capacity(1 + key.len());
+    prefixed.push(ROW);
+    prefixed.extend_from_slice(key);
+    prefixed
+}
+
+impl FjallStore {
+    fn io(&self, error: ::fjall::Error) -> StoreError {
+        io(&self.path, &error)
+    }
+}
+
+impl Store for FjallStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let value = self.keyspace.get(row_key(key)).map_err(|error| self.io(error))?;
+        Ok(value.map(Bytes::from))
+    }
+
+    fn scan(
+        &self,
+        from: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        for row in self.keyspace.range(row_key(from)..) {
+            let (key, value) = row.into_inner().map_err(|error| self.io(error))?;
+            let Some((_, key)) = key.split_first() else { continue };
+            if !visit(key, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError> {
+        let mut write = self.database.batch().durability(Some(PersistMode::Buffer));
+        let mut added = batch.added;
+        if let Some(below) = batch.remove_below {
+            for row in self.keyspace.range(vec![ROW]..row_key(below)) {
+                let key = row.key().map_err(|error| self.io(error))?;
+                write.remove(&self.keyspace, key);
+                added -= 1;
+            }
+        }
+        for (key, value) in &batch.rows {
+            match value {
+                Some(value) => write.insert(&self.keyspace, row_key(key), *value),
+                None => write.remove(&self.keyspace, row_key(key)),
+            }
+        }
+        let mark = mark.after(self.rows.load(Ordering::Relaxed), added);
+        let text = serde_json::to_vec(&mark).map_err(|error| io(&self.path, &error))?;
+        write.insert(&self.keyspace, MARK, text);
+        write.commit().map_err(|error| self.io(error))?;
+        self.rows.store(mark.rows, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn mark(&self) -> Result<Option<Mark>, StoreError> {
+        let Some(text) = self.keyspace.get(MARK).map_err(|error| self.io(error))? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|error| StoreError::Damaged {
+            path: self.path.display().to_string(),
+            cause: error.to_string(),
+        })
+    }
+
+    fn len(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+}
