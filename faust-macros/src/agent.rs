@@ -93,7 +93,7 @@ fn generate(agent: &Agent) -> TokenStream {
     let twin_struct = function.twin(twin);
     let types = Handles::of_agent(krate, twin, handles.iter().collect());
     let (impls, tuple, params) = (types.impls(), types.tuple(), types.params());
-    let checks = handles.iter().enumerate().map(|(n, ty)| checks(krate, twin, n, ty));
+    let checks = handles.iter().enumerate().map(|(n, ty)| checks(twin, n, ty));
     let input_type = match input {
         Some(input) => input.to_token_stream(),
         None => quote!(#krate::Event<#krate::Nothing>),
@@ -108,7 +108,7 @@ fn generate(agent: &Agent) -> TokenStream {
         #twin_struct
         #[allow(unused_imports)]
         const _: () = {
-            use #krate::OwnsNone as _;
+            use #krate::{Keys, OwnsNone as _, require_copartitioned};
             #impls
             #(#checks)*
             impl #krate::Agent for #twin {
@@ -129,19 +129,13 @@ fn generate(agent: &Agent) -> TokenStream {
 }
 
 /// What is checked of a handle beyond its type, reported at that type.
-fn checks(krate: &Krate, twin: &Ident, n: usize, ty: &Type) -> TokenStream {
+fn checks(twin: &Ident, n: usize, ty: &Type) -> TokenStream {
     let n = Index::from(n);
     let span = anchor(ty).resolved_at(hygienic());
     let agree = quote_spanned!(span=> Keys::<#twin, #n>::agree);
     let copartitioned = quote_spanned!(span=> require_copartitioned::<#twin, #n>());
     quote! {
-        const _: fn() = {
-            use #krate::Keys;
-            #agree
-        };
-        const _: () = {
-            use #krate::require_copartitioned;
-            #copartitioned
-        };
+        const _: fn() = #agree;
+        const _: () = #copartitioned;
     }
 }

@@ -90,7 +90,9 @@ fn generate(app: &App) -> TokenStream {
     let def = said.over(krate, "AppDef", id);
     let checks = lists.iter().flatten().enumerate().map(|(n, path)| check(krate, ident, n, path));
     quote_spanned! {hygienic()=>
+        #[allow(unused_imports)]
         const _: () = {
+            use #krate::require_entry;
             impl #krate::App for #ident {
                 const APP: #krate::AppDef = #def;
             }
@@ -105,10 +107,5 @@ fn check(krate: &Krate, ident: &Ident, n: usize, path: &Path) -> TokenStream {
     let span = path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
     let span = span.resolved_at(hygienic());
     let check = quote_spanned!(span=> require_entry(&<#ident as #krate::App>::APP, #n));
-    quote! {
-        const _: () = {
-            use #krate::require_entry;
-            #check
-        };
-    }
+    quote!(const _: () = #check;)
 }

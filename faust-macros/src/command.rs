@@ -40,13 +40,15 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<C
     let mut options = Options::parse("command", attr, errors);
     let krate = options.krate(errors);
     options.finish(errors);
-    let function = Function::read("command", item, errors)?;
+    let mut function = Function::read("command", item, errors)?;
     let about = documentation(&function.attrs);
-    let parameters = function
-        .parameters()
-        .iter()
-        .filter_map(|parameter| Kind::read(parameter, errors))
-        .collect();
+    let parameters = function.parameters().iter().map(|parameter| Kind::read(parameter, errors));
+    // All of them are read, so that each that is wrong is an error.
+    let parameters: Vec<_> = parameters.collect();
+    if parameters.iter().any(Option::is_none) {
+        function.give_up();
+    }
+    let parameters = parameters.into_iter().flatten().collect();
     Some(Command { krate, function, about, parameters })
 }
 

@@ -42,7 +42,9 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
         errors.keep(name_in_kafka(name));
     }
     let record = record?;
-    if let Some(compacted) = compacted.as_ref().filter(|_| record.key.is_none()) {
+    if let Some(compacted) =
+        compacted.as_ref().filter(|_| record.key.is_none() && !record.key_is_said)
+    {
         errors.at(
             compacted,
             "a compacted topic keeps the newest record of each key: name the key, `key = field`",
@@ -76,7 +78,7 @@ fn generate(topic: &Topic) -> TokenStream {
     let def = said.over(krate, "TopicDef", name);
     let key_type = key_type(krate, key);
     let encode_key = encode_key(krate, key);
-    let (decode, encode_value) = codec(krate, key, form);
+    let (decode, encode_value) = codec(krate, form);
     quote_spanned! {hygienic()=>
         #[allow(unused_imports, unused_variables)]
         const _: () = {
@@ -133,7 +135,7 @@ fn encode_key(krate: &Krate, key: &Key) -> TokenStream {
 }
 
 /// The bodies that read a record and that write its value.
-fn codec(krate: &Krate, key: &Key, form: &Form) -> (TokenStream, TokenStream) {
+fn codec(krate: &Krate, form: &Form) -> (TokenStream, TokenStream) {
     if let Form::Pair(Field { ty, .. }) = form {
         let decode = quote_spanned! {hygienic()=>
             ::core::result::Result::Ok(Self {
@@ -146,16 +148,6 @@ fn codec(krate: &Krate, key: &Key, form: &Form) -> (TokenStream, TokenStream) {
         };
         return (decode, encode);
     }
-    let needs_key = (!key.is_none()).then(|| {
-        quote_spanned! {hygienic()=>
-            if key.is_none() {
-                return ::core::result::Result::Err(#krate::CodecError::NoKey);
-            }
-        }
-    });
-    let decode = quote_spanned! {hygienic()=>
-        #needs_key
-        #krate::ValueCodec::<Self>::decode(value)
-    };
+    let decode = quote_spanned!(hygienic()=> #krate::ValueCodec::<Self>::decode(value));
     (decode, quote_spanned!(hygienic()=> #krate::ValueCodec::<Self>::encode(self, out)))
 }

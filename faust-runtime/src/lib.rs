@@ -108,6 +108,7 @@ pub mod __private {
         Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond,
     };
     pub use crate::worker::Worker;
+    pub use std::vec::Vec;
     pub use axum::extract::Request;
     pub use axum::response::Response;
     pub use clap;

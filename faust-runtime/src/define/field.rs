@@ -14,8 +14,19 @@ pub trait FieldOf<const N: usize> {
 /// Part `N` of a record's key: one impl a part.
 pub trait KeyOf<const N: usize> {
     /// The part's type.
-    type Part: Key;
+    type Part: KeyPart;
 }
+
+/// What can be a part of a key: every [`Key`]. It demands nothing else by itself, so that what is missing is one error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key",
+    label = "not a key",
+    note = "a key derives `Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize`"
+)]
+pub trait KeyPart {}
+
+#[diagnostic::do_not_recommend]
+impl<K: Key> KeyPart for K {}
 
 /// The codec of keys of type `K`: these inherent functions win over those of [`NoKeyCodec`] where `K` is a key.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ mod table;
 mod topic;
 mod window;
 
-pub use field::{FieldOf, KeyCodec, KeyOf, NoKeyCodec, NoValueCodec, ValueCodec};
+pub use field::{FieldOf, KeyCodec, KeyOf, KeyPart, NoKeyCodec, NoValueCodec, ValueCodec};
 pub use nothing::Nothing;
 pub use ops::TopicUse;
 pub(crate) use ops::{Admitted, RecordOps};

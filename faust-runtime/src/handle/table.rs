@@ -1,6 +1,6 @@
 //! The rows of this partition, for the agents that own them.
 
-use crate::agent::{AgentParam, Bind, TableUse, Use};
+use crate::agent::{AgentParam, Bind, OwnsRows, TableUse, Use};
 use crate::define::{Row, Unwindowed, Windowed};
 use crate::error::HandleError;
 use crate::handle::Event;
@@ -55,6 +55,10 @@ impl<T> Clone for Table<T> {
     fn clone(&self) -> Self {
         Self { ..*self }
     }
+}
+
+impl<T: Row> OwnsRows for Table<T> {
+    type PartitionKey = T::PartitionKey;
 }
 
 impl<T: Row> AgentParam for Table<T> {

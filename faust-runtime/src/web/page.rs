@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use futures::future::{BoxFuture, FutureExt};
 use std::future::Future;
 
 /// A page: an async function that answers HTTP requests; `#[page]` implements it for a type that has the function's
@@ -94,22 +95,50 @@ pub struct PageDef {
     pub(crate) route: fn() -> MethodRouter<Worker>,
 }
 
-/// Reads a parameter that needs no body.
+/// What a page can ask for in front of its last parameter: handles, and axum's extractors that leave the body alone.
 #[doc(hidden)]
-pub async fn from_parts<T: FromRequestParts<Worker>>(
-    parts: &mut Parts,
-    worker: &Worker,
-) -> Result<T, Response> {
-    T::from_request_parts(parts, worker).await.map_err(IntoResponse::into_response)
+#[diagnostic::on_unimplemented(
+    message = "a page cannot ask for `{Self}` here",
+    label = "neither a handle nor an extractor",
+    note = "a page asks for `View<T>`, `Sink<T>`, `Ask<agent>`, `Settings`, `State<S>`, `Context` and axum's extractors, such as `Path` and `Query`; what takes the body, such as `Json`, comes last",
+    note = "a table is written by its agents only: ask for `View<T>`"
+)]
+pub trait PagePart: FromRequestParts<Worker> + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromRequestParts<Worker> + 'static> PagePart for T {}
+
+/// What a page can ask for as its last parameter: also what takes the body.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a page cannot ask for `{Self}`",
+    label = "neither a handle nor an extractor",
+    note = "a page asks for `View<T>`, `Sink<T>`, `Ask<agent>`, `Settings`, `State<S>`, `Context` and axum's extractors, such as `Path`, `Query` and `Json`",
+    note = "a table is written by its agents only: ask for `View<T>`"
+)]
+pub trait PageBody<M>: FromRequest<Worker, M> + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromRequest<Worker, M> + 'static, M> PageBody<M> for T {}
+
+/// Reads a parameter that needs no body. The future is boxed: one of its own type would repeat an error in `T`.
+#[doc(hidden)]
+pub fn from_parts<'a, T: PagePart>(
+    parts: &'a mut Parts,
+    worker: &'a Worker,
+) -> BoxFuture<'a, Result<T, Response>> {
+    T::from_request_parts(parts, worker)
+        .map(|read| read.map_err(IntoResponse::into_response))
+        .boxed()
 }
 
 /// Reads the last parameter, which may take the body.
 #[doc(hidden)]
-pub async fn from_request<T: FromRequest<Worker, M>, M>(
+pub fn from_request<T: PageBody<M>, M: 'static>(
     request: Request,
     worker: &Worker,
-) -> Result<T, Response> {
-    T::from_request(request, worker).await.map_err(IntoResponse::into_response)
+) -> BoxFuture<'_, Result<T, Response>> {
+    T::from_request(request, worker).map(|read| read.map_err(IntoResponse::into_response)).boxed()
 }
 
 /// `Ok` as its response; an error as a problem: 404 for [`NotFound`], 503 for [`Unavailable`], 500 otherwise.

@@ -1,0 +1,15 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic("words", key = word)]
+struct Word {
+    word: String,
+}
+
+#[agent]
+async fn count(word: Event<Word>) {} //~
+
+#[app("counter", agents(count))]
+struct Counter;
+
+fn main() {}

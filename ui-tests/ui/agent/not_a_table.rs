@@ -1,0 +1,22 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic("words", key = word)]
+struct Word {
+    word: String,
+}
+
+struct Count {
+    key: String,
+    value: u64,
+}
+
+#[agent]
+async fn count(word: Event<Word>, counts: Table<Count>) -> Result<()> { //~
+    Ok(())
+}
+
+#[app("counter", agents(count))]
+struct Counter;
+
+fn main() {}

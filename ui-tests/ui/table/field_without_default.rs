@@ -1,0 +1,13 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[derive(Clone, faust::Serialize, faust::Deserialize)]
+struct Money(u64);
+
+#[table("balances", key = account)]
+struct Balance {
+    account: String,
+    amount: Money, //~
+}
+
+fn main() {}
