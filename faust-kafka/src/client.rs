@@ -53,6 +53,13 @@ impl Client {
     pub(crate) fn ptr(&self) -> *mut sys::rd_kafka_t {
         self.0.raw.ptr()
     }
+
+    /// A new queue, for answers.
+    pub(crate) fn queue(&self) -> Result<Queue> {
+        // SAFETY: the client is alive; the queue is ours.
+        unsafe { Queue::own(sys::rd_kafka_queue_new(self.ptr())) }
+            .ok_or_else(|| Error::Client { reason: "it has no queue".to_owned() })
+    }
 }
 
 impl Drop for Client {
@@ -66,7 +73,7 @@ fn serve(mut shared: Arc<Shared>) {
     while !shared.retired.load(Ordering::Acquire) {
         // Deliveries that failed arrive here too: they were counted by the interceptor and only
         // need to be freed, but freed they must be, or an abort waits for them in vain.
-        if let Some(event) = shared.raw.main.poll(Duration::from_secs(1)) {
+        if let Some(event) = shared.raw.main.poll(Duration::from_secs(30)) {
             shared.raw.report(&event);
         }
     }
@@ -167,13 +174,6 @@ impl RawClient {
         let error = log::error_of(self.rk, event)?;
         self.config.report(&self.name, error.clone());
         Some(error)
-    }
-
-    /// A new queue of this client's.
-    pub(crate) fn queue(&self) -> Result<Queue> {
-        // SAFETY: the client is alive; the queue is ours.
-        unsafe { Queue::own(sys::rd_kafka_queue_new(self.rk)) }
-            .ok_or_else(|| Error::Client { reason: "it has no queue".to_owned() })
     }
 }
 

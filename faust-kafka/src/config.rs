@@ -119,6 +119,7 @@ pub(crate) enum Role<'a> {
 type Settings = &'static [(&'static str, &'static str)];
 
 const COMMON: Settings = &[
+    ("client.id", "faust"),
     // A topic that is misspelt must be an error, not a new topic.
     ("allow.auto.create.topics", "false"),
     // Brokers close idle connections; nobody needs to hear of it.

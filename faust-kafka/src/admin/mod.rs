@@ -8,7 +8,7 @@ mod topics;
 pub use offsets::{Commit, Committed, Isolation, OffsetSpec};
 pub use topics::{ConfigEntry, NewTopic, TopicInfo};
 
-use crate::{Config, Result, client::RawClient, config::Role};
+use crate::{Config, Result, client::Client, config::Role};
 
 /// Asks and changes what the cluster holds. All calls block: not for threads that run futures.
 ///
@@ -28,11 +28,11 @@ use crate::{Config, Result, client::RawClient, config::Role};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Admin(RawClient);
+pub struct Admin(Client);
 
 impl Admin {
     /// Starts a client. It does not wait for a broker.
     pub fn new(config: &Config) -> Result<Self> {
-        RawClient::start(config, &Role::Admin, |_| (), Box::new(())).map(Self)
+        Client::start(config, &Role::Admin, |_| (), Box::new(())).map(Self)
     }
 }

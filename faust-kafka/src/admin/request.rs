@@ -48,10 +48,6 @@ impl Admin {
         ask: impl FnOnce(*mut sys::rd_kafka_t, &Options, *mut sys::rd_kafka_queue_t),
     ) -> Result<Event> {
         let late = || Error::TimedOut { what: what.to_owned(), after: timeout };
-        // What the client reported since the last call: nobody else polls it.
-        while let Some(event) = self.0.main.poll(Duration::ZERO) {
-            self.0.report(&event);
-        }
         let queue = self.0.queue()?;
         // SAFETY: the client is alive; the options are ours.
         let options = Options(unsafe { sys::rd_kafka_AdminOptions_new(self.0.ptr(), kind) });

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    collections::HashSet,
     ffi::{CString, c_char, c_int, c_void},
     panic::{AssertUnwindSafe, catch_unwind},
     slice,
@@ -225,14 +226,19 @@ struct Share {
 /// all of it is good.
 fn checked(members: &[MemberInfo], plan: Vec<Assigned>) -> Result<Vec<Share>, String> {
     let mut shares: Vec<Share> = members.iter().map(|_| Share::default()).collect();
+    let mut given = HashSet::new();
     for assigned in plan {
         let place = members.iter().position(|member| member.id == assigned.member);
         let Some(share) = place.and_then(|place| shares.get_mut(place)) else {
             return Err(format!("it assigned partitions to {:?}, no member", assigned.member));
         };
-        for TopicPartition { topic, partition } in assigned.partitions {
-            let topic = CString::new(topic).map_err(|_| "a topic's name holds a zero byte")?;
-            share.partitions.push((topic, partition));
+        for place in assigned.partitions {
+            if !given.insert(place.clone()) {
+                return Err(format!("it assigned {place} twice"));
+            }
+            let topic =
+                CString::new(place.topic).map_err(|_| "a topic's name holds a zero byte")?;
+            share.partitions.push((topic, place.partition));
         }
         share.user_data = assigned.user_data;
     }
@@ -253,4 +259,34 @@ unsafe extern "C" fn faust_assignor_assigned(
         unsafe { (&*opaque.cast::<Hooks>(), partitions(list), bytes(user_data, user_data_len)) };
     hooks.generation.store(generation, Ordering::Release);
     hooks.guard("assigned", || hooks.assignor.assigned(&list, user_data, generation));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(id: &str) -> MemberInfo {
+        MemberInfo { id: id.to_owned(), ..MemberInfo::default() }
+    }
+
+    fn gets(member: &str, partitions: &[i32]) -> Assigned {
+        let partitions = partitions.iter().map(|n| TopicPartition::new("t", *n)).collect();
+        Assigned { member: member.to_owned(), partitions, user_data: b"plan".to_vec() }
+    }
+
+    #[test]
+    fn a_plan_is_put_in_the_order_of_the_members() {
+        let plan = checked(&[member("a"), member("b")], vec![gets("b", &[0, 1])]).unwrap();
+        assert_eq!(plan.iter().map(|share| share.partitions.len()).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!((plan[0].user_data.len(), plan[1].user_data.len()), (0, 4));
+    }
+
+    #[test]
+    fn a_plan_that_names_a_stranger_or_a_partition_twice_is_refused() {
+        let members = [member("a"), member("b")];
+        let stranger = checked(&members, vec![gets("c", &[0])]).err().unwrap();
+        assert!(stranger.contains("\"c\""), "{stranger}");
+        let twice = checked(&members, vec![gets("a", &[0, 1]), gets("b", &[1])]).err().unwrap();
+        assert!(twice.contains("t[1] twice"), "{twice}");
+    }
 }
