@@ -7,6 +7,8 @@ use crate::table::store::Stores;
 use crate::table::store::memory::{Disk, MemoryStores};
 use crate::worker::{Place, Worker, WorkerConfig};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 #[cfg(feature = "dev-broker")]
@@ -55,6 +57,15 @@ fn broker(address: &str, session: &Session) -> crate::Result<Arc<dyn Broker>> {
 }
 
 impl Connected {
+    /// Ends the development broker, if it runs here, after its clients: one that outlives it would complain.
+    pub(super) async fn end(self) {
+        let mut patience = 50;
+        while Arc::strong_count(&self.broker) > 1 && patience > 0 {
+            patience -= 1;
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The worker of a slot of the data folder.
     pub(super) async fn worker(
         &self,

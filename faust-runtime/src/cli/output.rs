@@ -2,7 +2,7 @@
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// How rows are shown.
 #[derive(clap::ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,12 +41,11 @@ impl Output {
             Format::Json => {
                 for row in &self.rows {
                     let cells = self.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
-                    let row: Map<_, _> = cells
-                        .map(|(column, cell)| {
-                            (column.replace(' ', "_"), Value::from(cell.as_str()))
-                        })
-                        .collect();
-                    println!("{}", Value::Object(row));
+                    let cells = cells.map(|(column, cell)| {
+                        let column = column.replace(' ', "_");
+                        format!("{}: {}", Value::from(column), Value::from(cell.as_str()))
+                    });
+                    println!("{{{}}}", cells.collect::<Vec<_>>().join(", "));
                 }
             }
         }

@@ -227,7 +227,13 @@ mod tests {
 
     #[faust::topic("texts")]
     struct Text {
+        key: u8,
         value: String,
+    }
+
+    #[faust::topic("lines")]
+    struct Line {
+        text: String,
     }
 
     fn check<T: Record>(
@@ -268,8 +274,12 @@ mod tests {
 
     #[test]
     fn a_text_without_quotes_is_told_how() {
-        check::<Text>(None, "\"hello\"", Ok((None, Some("\"hello\""))));
-        check::<Text>(None, "hello", Err("a text is written in quotes: '\"hello\"'"));
-        check::<Text>(Some("k"), "\"hello\"", Err("have no key"));
+        check::<Text>(Some("1"), r#""hello""#, Ok((Some("1"), Some(r#""hello""#))));
+        check::<Text>(Some("1"), "hello", Err(r#"a text is written in quotes: '"hello"'"#));
+    }
+
+    #[test]
+    fn a_key_that_nobody_asked_for_is_refused() {
+        check::<Line>(Some("k"), r#"{"text": ""}"#, Err("have no key"));
     }
 }

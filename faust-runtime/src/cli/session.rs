@@ -4,6 +4,7 @@ use super::args::{Everywhere, WorkerArgs};
 use super::failure::Failure;
 use crate::app::topology::Topology;
 use crate::app::{AppDef, Names, Settings, Sources};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
@@ -72,15 +73,20 @@ fn sources(everywhere: &Everywhere, worker: &WorkerArgs) -> Result<Sources, Fail
     Ok(Sources { file: everywhere.settings.clone(), environment: environment.collect(), options })
 }
 
+/// What users log and what the engine tells; of what is inside it only what goes wrong.
+const WORKER_LOG: &str = "info,faust_broker=warn,fjall=warn,lsm_tree=warn";
+
 /// Logs to stderr: a worker what it does, other commands only what goes wrong.
 fn log(settings: &Settings, is_worker: bool) -> Result<(), Failure> {
-    // The development broker's start is told by who starts it.
-    let default = if is_worker { "info,faust_broker=warn" } else { "warn" };
+    let default = if is_worker { WORKER_LOG } else { "warn" };
     let filter = settings.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::usage(format!("setting `log` = `{filter}`: {error}")))?;
     // An app that has set up its own log keeps it.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
     Ok(())
 }

@@ -14,9 +14,11 @@ use crate::web::{self, Listener};
 use crate::worker::Running;
 use crate::worker::slot::Slot;
 use clap::ArgMatches;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// How long requests that are being answered may take when the worker stops.
@@ -32,10 +34,14 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
         false => None,
     };
     let endpoint = listener.as_ref().map(|listener| listener.endpoint().to_string());
-    let stores = stores(&session, &slot)?;
-    let connected = connect(&session).await?;
-    let worker = tokio::select! {
-        worker = connected.worker(&session, stores, slot.id()) => worker?,
+    let up = async {
+        let stores = stores(session.settings.store, slot.stores()).await?;
+        let connected = connect(&session).await?;
+        let worker = connected.worker(&session, stores, slot.id()).await?;
+        crate::Result::<_>::Ok((connected, worker))
+    };
+    let (connected, worker) = tokio::select! {
+        up = up => up?,
         () = signals.stop() => return Ok(()),
     };
     if let Some(endpoint) = &endpoint {
@@ -61,12 +67,14 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
             Err(_) => tracing::warn!("requests were still being answered when the worker stopped"),
         }
     }
+    connected.end().await;
     Ok(outcome?)
 }
 
-fn stores(session: &Session, slot: &Slot) -> crate::Result<Arc<dyn Stores>> {
-    Ok(match session.settings.store {
-        StoreKind::Fjall => Arc::new(FjallStores::open(&slot.stores())?),
+async fn stores(kind: StoreKind, folder: PathBuf) -> crate::Result<Arc<dyn Stores>> {
+    Ok(match kind {
+        // Reading its journal back may take a moment.
+        StoreKind::Fjall => Arc::new(spawn_blocking(move || FjallStores::open(&folder)).await??),
         StoreKind::Memory => Arc::new(MemoryStores::new(Disk::default())),
     })
 }
@@ -96,6 +104,8 @@ pub(super) async fn command(
         // What was sent and not waited for is delivered before the process ends.
         let settled = worker.outside().settle();
         settled.await?;
+        drop(worker);
+        connected.end().await;
         result
     };
     tokio::select! {
