@@ -12,7 +12,7 @@ pub(crate) use partition::{PartitionStatus, Recovery};
 pub(crate) use status::Status;
 
 use crate::app::topology::Topology;
-use crate::kafka::TopicPartition;
+use crate::kafka::{Offset, TopicPartition};
 use meter::CutMeter;
 use rate::Rates;
 use std::collections::BTreeMap;
@@ -129,6 +129,23 @@ impl Monitor {
     /// A partition is not read here any more.
     pub(crate) fn forget_partition(&self, of: &TopicPartition) {
         self.moving().partitions.remove(of);
+    }
+
+    /// The source partitions that are read here.
+    pub(crate) fn sources(&self) -> Vec<TopicPartition> {
+        let moving = self.moving();
+        let sources = moving.partitions.iter().filter(|(_, status)| status.recovery.is_none());
+        sources.map(|(of, _)| of.clone()).collect()
+    }
+
+    /// Where partitions end; those that are gone meanwhile stay forgotten.
+    pub(crate) fn ends<'a>(&self, ends: impl Iterator<Item = (&'a TopicPartition, Offset)>) {
+        let mut moving = self.moving();
+        for (of, end) in ends {
+            if let Some(status) = moving.partitions.get_mut(of) {
+                status.end = end;
+            }
+        }
     }
 
     /// A task came, or is in another state.

@@ -9,7 +9,6 @@ use axum::routing::{MethodRouter, get};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::time::Duration;
 use tower::ServiceExt;
 
 /// What a manifest's pages get wrong that the compiler could not see.
@@ -31,19 +30,12 @@ pub(crate) async fn serve(
     worker: Worker,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let sampled = worker.clone();
-    let sampling = async move {
-        let mut seconds = tokio::time::interval(Duration::from_secs(1));
-        loop {
-            seconds.tick().await;
-            sampled.monitor.sample();
-        }
-    };
+    let watching = status::watch(worker.clone());
     let router = router.with_state(worker);
     let serving = axum::serve(listener.socket, router).with_graceful_shutdown(stop);
     tokio::select! {
         result = serving => result,
-        () = sampling => Ok(()),
+        () = watching => Ok(()),
     }
 }
 
