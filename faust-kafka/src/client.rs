@@ -32,14 +32,13 @@ struct Shared {
 }
 
 impl Client {
-    /// Starts a client and its thread. `callbacks` is what the client's callbacks point to.
+    /// Starts a client and its thread. `prepare` can add callbacks that need no state.
     pub(crate) fn start(
         config: &Config,
         role: &Role<'_>,
         prepare: impl FnOnce(*mut sys::rd_kafka_conf_t),
-        callbacks: Box<dyn Any + Send + Sync>,
     ) -> Result<Self> {
-        let raw = RawClient::start(config, role, prepare, callbacks)?;
+        let raw = RawClient::start(config, role, prepare, Box::new(()))?;
         let shared = Arc::new(Shared { raw, retired: AtomicBool::new(false) });
         let served = Arc::clone(&shared);
         let name = format!("kafka-{}", role.name());
@@ -108,6 +107,7 @@ unsafe impl Send for RawClient {}
 unsafe impl Sync for RawClient {}
 
 impl RawClient {
+    /// Starts a client. `callbacks` is what the client's callbacks point to.
     pub(crate) fn start(
         config: &Config,
         role: &Role<'_>,
@@ -166,7 +166,7 @@ impl RawClient {
         self.rk
     }
 
-    /// Hands an error event on; whether it was one.
+    /// Hands an error event on, and returns what it said.
     pub(crate) fn report(&self, event: &Event) -> Option<Error> {
         if event.kind() != sys::RD_KAFKA_EVENT_ERROR {
             return None;

@@ -1,6 +1,11 @@
 //! Settings of the clients, and what the clients report by themselves.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use rdkafka::{ClientConfig, config::NativeClientConfig, error::KafkaError};
 
@@ -73,7 +78,13 @@ impl Config {
     pub(crate) fn report(&self, client: &str, error: Error) {
         match &self.handler {
             None => tracing::warn!(target: "librdkafka", client, "{error}"),
-            Some(handler) => handler(&ClientEvent { client: client.to_owned(), error }),
+            Some(handler) => {
+                let event = ClientEvent { client: client.to_owned(), error };
+                // The thread that reports goes on, whatever the application does.
+                if catch_unwind(AssertUnwindSafe(|| handler(&event))).is_err() {
+                    tracing::error!(client, "the handler of client events panicked at {event:?}");
+                }
+            }
         }
     }
 
@@ -91,7 +102,7 @@ impl Config {
         }
         config.create_native_config().map_err(|error| match error {
             KafkaError::ClientConfig(_, reason, key, value) => {
-                let secret = key.contains("password") || key.contains("secret");
+                let secret = ["password", "secret", "key.pem"].iter().any(|it| key.contains(it));
                 Error::Config { value: if secret { "***".to_owned() } else { value }, key, reason }
             }
             other => Error::Client { reason: other.to_string() },

@@ -28,7 +28,7 @@ pub enum Error {
         reason: String,
     },
     /// A name holds a zero byte, or an argument is outside what Kafka knows.
-    #[error("{what} cannot be used with Kafka: {reason}")]
+    #[error("{what} cannot be used: {reason}; correct it")]
     Argument {
         /// What was given.
         what: String,

@@ -66,6 +66,18 @@ fn every_kind_of_client_says_that_no_broker_can_be_reached() {
 }
 
 #[test]
+fn a_handler_that_panics_does_no_harm() {
+    let (said, heard) = mpsc::channel();
+    let config = Config::new("127.0.0.1:1").on_event(move |_| {
+        let _ = said.send(());
+        panic!("as it was told to");
+    });
+    let _first = Producer::new(&config).unwrap();
+    heard.recv_timeout(SOON).unwrap();
+    // It is still there, and goes without a hang.
+}
+
+#[test]
 fn names_with_a_zero_byte_are_refused() {
     let config = support::config();
     let zero = "a\0b";

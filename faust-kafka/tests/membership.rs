@@ -262,6 +262,12 @@ fn of_two_static_members_of_a_name_the_newer_wins() {
             matches!(event, MemberEvent::Error(Error::Fatal { code: Code::FENCED_INSTANCE_ID, .. }))
         })
     });
+    let left = Instant::now();
+    assert!(matches!(old.member.leave(SOON), Err(Error::Fatal { .. })));
+    assert!(left.elapsed() < Duration::from_secs(4), "{:?}", left.elapsed());
+    thread::sleep(Duration::from_millis(700));
+    assert_eq!(new.count(), 2, "who is fenced takes nothing along");
+    assert!(new.member.group_metadata().is_ok());
 }
 
 #[test]

@@ -51,6 +51,7 @@ unsafe extern "C" {
 ///
 /// Dropped without [`leave`](Self::leave), it is gone as if the process had died: others get its
 /// partitions when its session times out, unless a static member of its name comes back before.
+/// Either way it ends a client, which blocks for some milliseconds.
 ///
 /// ```no_run
 /// # use std::{sync::Arc, time::Duration};
@@ -112,8 +113,8 @@ pub enum MemberEvent {
         /// Whether others may have them already, so that nothing of them can be committed any more.
         lost: bool,
     },
-    /// The group does not work as it should. The member goes on by itself, except after
-    /// [`Error::Fatal`].
+    /// The group does not work as it should (the handler of [`Config::on_event`] hears of it too).
+    /// The member goes on by itself, except after [`Error::Fatal`].
     Error(Error),
 }
 

@@ -123,7 +123,8 @@ impl Deliveries {
         }
     }
 
-    /// Ready when nothing is under way; an error if a record failed (the first that did).
+    /// Ready when nothing is under way; an error if a record failed (the first that did). Only the
+    /// task that polled last is woken.
     pub fn poll_settled(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if self.pending() > 0 {
             self.0.waiting.register(cx);

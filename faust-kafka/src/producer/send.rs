@@ -97,7 +97,7 @@ impl Sender {
                 );
             }
         };
-        let client = Client::start(config, role, intercept, Box::new(()))?;
+        let client = Client::start(config, role, intercept)?;
         Ok(Self { client: Arc::new(client), topics: Mutex::default() })
     }
 

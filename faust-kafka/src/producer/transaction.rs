@@ -18,6 +18,9 @@ use crate::{
 /// they belong on a thread of their own. While `send_offsets`, `commit` or `abort` runs, nothing
 /// may be sent.
 ///
+/// Dropped with an open transaction, it leaves that to the brokers: until `transaction.timeout.ms`
+/// is over, or another producer with the same id calls `init`, readers of committed records wait.
+///
 /// After a call that [timed out](TxnErrorKind::TimedOut) its outcome is unknown, and a late answer
 /// to it could end the *next* transaction of this producer: drop it, start a new one with the same
 /// id, `init`, and look at what is committed.

@@ -65,7 +65,7 @@ impl Reader {
         let prepare = |conf| unsafe {
             sys::rd_kafka_conf_set_error_cb(conf, Some(partition::while_reading));
         };
-        let client = Client::start(config, role, prepare, Box::new(()))?;
+        let client = Client::start(config, role, prepare)?;
         Ok(Self(Arc::new(Fetcher { client, open: Mutex::default() })))
     }
 

@@ -18,7 +18,8 @@ use crate::{
     wake::WakerCell,
 };
 
-/// The records of one partition, in order. Dropping it stops the fetching.
+/// The records of one partition, in order. Dropping it stops the fetching (and waits for the
+/// client's own thread, some tenths of a millisecond).
 ///
 /// It is never paused: what is not read stays in its queue, and a full queue stops the fetching by
 /// itself.
@@ -84,8 +85,9 @@ impl PartitionReader {
             assigned: false,
         };
         // The queue is split off before the partition is assigned. The other way round, what is
-        // fetched in between ends up in the queue of all partitions, where nobody looks. SAFETY:
-        // the client is alive, the queue is ours.
+        // fetched in between ends up in the queue of all partitions, where nobody looks.
+        //
+        // SAFETY: the client is alive, the queue is ours.
         let queue =
             unsafe { Queue::own(sys::rd_kafka_queue_get_partition(rk, name.as_ptr(), partition)) };
         let queue = queue.ok_or_else(|| refused("no partition has that number"))?;
