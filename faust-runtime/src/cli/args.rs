@@ -28,6 +28,7 @@ pub(super) struct Everywhere {
 
 /// Options of the worker.
 #[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Worker")]
 pub(super) struct WorkerArgs {
     /// End when tasks have returned and every record that is there is processed
     #[arg(long)]
@@ -162,13 +163,16 @@ pub(super) fn parse(
 fn command(app: &AppDef, topology: &Topology) -> Result<clap::Command, Failure> {
     let root = clap::Command::new(app.id)
         .version(env!("CARGO_PKG_VERSION"))
-        .about("A stream-processing app; without a command it starts a worker")
         .subcommand_required(false)
         .disable_help_subcommand(true);
     let mut root =
         Builtin::augment_subcommands(WorkerArgs::augment_args(Everywhere::augment_args(root)));
-    // clap takes subcommands to be required where a derive gave them.
-    root = root.subcommand_required(false).arg_required_else_help(false);
+    // What the derives said of themselves is not what the app is.
+    root = root
+        .about("A stream-processing app; without a command it starts a worker")
+        .long_about(None)
+        .subcommand_required(false)
+        .arg_required_else_help(false);
     for own in &topology.commands {
         if root.find_subcommand(own.options.name).is_some() {
             let error = format!(

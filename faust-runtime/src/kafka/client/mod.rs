@@ -14,7 +14,7 @@ use faust_kafka::{Admin, Config, Isolation, OffsetSpec, Reader};
 use futures::FutureExt;
 use producer::{Plain, Txn};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,9 @@ struct Inner {
     address: String,
     group: String,
     config: Config,
+    session_timeout: Duration,
+    /// From the first answer until the client is dropped: whoever waits for the first one says so itself.
+    in_use: Arc<AtomicBool>,
     admin: Admin,
     data: OnceLock<Reader>,
     restore: OnceLock<Reader>,
@@ -62,9 +65,8 @@ impl Client {
         session_timeout: Duration,
         settings: &BTreeMap<String, String>,
     ) -> Result<Self, KafkaError> {
-        let mut config = Config::new(address)
-            .set("session.timeout.ms", session_timeout.as_millis().to_string())
-            .on_event(report(address.to_string()));
+        let in_use = Arc::new(AtomicBool::new(false));
+        let mut config = Config::new(address).on_event(report(address.to_string(), in_use.clone()));
         for (key, value) in settings {
             config = config.set(key, value);
         }
@@ -73,6 +75,8 @@ impl Client {
             address: address.into(),
             group: group.into(),
             config,
+            session_timeout,
+            in_use,
             admin,
             data: OnceLock::new(),
             restore: OnceLock::new(),
@@ -98,11 +102,21 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.0.in_use.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Says what clients report by themselves: an outage once in a while, not once a client and second.
-fn report(address: String) -> impl Fn(&native::ClientEvent) + Send + Sync + 'static {
+fn report(
+    address: String,
+    in_use: Arc<AtomicBool>,
+) -> impl Fn(&native::ClientEvent) + Send + Sync + 'static {
     let started = Instant::now();
     let said = AtomicU64::new(0);
     move |event| match &event.error {
+        native::Error::Unreachable { .. } if !in_use.load(Ordering::Relaxed) => {}
         native::Error::Unreachable { text } => {
             let now = started.elapsed().as_secs() + 30;
             let last = said.load(Ordering::Relaxed);
@@ -161,6 +175,7 @@ impl Broker for Client {
     fn topics(&self) -> BoxFuture<'_, Result<Vec<(Arc<str>, u32)>, KafkaError>> {
         self.blocking(|inner| {
             let topics = inner.admin.topics(FIRST).map_err(|e| inner.unreachable("topics", e))?;
+            inner.in_use.store(true, Ordering::Relaxed);
             Ok(topics.into_iter().map(|t| (t.name.into(), t.partitions.max(0) as u32)).collect())
         })
     }
@@ -255,7 +270,9 @@ impl Broker for Client {
     }
 
     fn join(&self, config: MemberConfig) -> Result<Box<dyn Member>, KafkaError> {
-        let member = member::Membership::join(&self.0.config, &self.0.group, config)?;
+        let session_timeout = self.0.session_timeout.as_millis().to_string();
+        let client = self.0.config.clone().set("session.timeout.ms", session_timeout);
+        let member = member::Membership::join(&client, &self.0.group, config)?;
         let shared = member.native();
         *self.0.member.write().unwrap_or_else(PoisonError::into_inner) = Some(shared);
         Ok(Box::new(member))
