@@ -1,1 +1,68 @@
-//! .
+//! The word count that the comparison with other engines runs: counts per key in a table that is backed by its
+//! changelog, and sends each changed count.
+
+use faust::prelude::*;
+
+/// A record whose key is the word; the value is not looked at.
+#[topic("in", key = word)]
+pub struct Keyed {
+    /// The word.
+    pub word: String,
+}
+
+/// A record without a key, whose value says the word.
+#[topic("in")]
+pub struct Line {
+    /// The word.
+    pub word: String,
+}
+
+/// One use of a word, in the partition of the word.
+#[topic("repartition", key = word)]
+pub struct Word {
+    /// The word.
+    pub word: String,
+}
+
+/// The newest count of a word.
+#[topic("out")]
+pub struct Total {
+    /// The word.
+    pub key: String,
+    /// How often it came.
+    pub value: u64,
+}
+
+/// How often a word came.
+#[table("counts")]
+pub struct Count {
+    /// The word.
+    pub key: String,
+    /// How often it came.
+    pub value: u64,
+}
+
+#[agent]
+async fn direct(word: Event<Keyed>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
+    let value = counts.update(&word.word, |n| { *n += 1; *n }).await?;
+    totals.send_latest(Total { key: word.into_inner().word, value }).await
+}
+
+#[agent]
+async fn rekey(line: Event<Line>, words: Sink<Word>) -> Result<()> {
+    words.send(Word { word: line.into_inner().word }).await
+}
+
+#[agent]
+async fn shuffled(word: Event<Word>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
+    let value = counts.update(&word.word, |n| { *n += 1; *n }).await?;
+    totals.send_latest(Total { key: word.into_inner().word, value }).await
+}
+
+/// Counts records that are keyed by their word.
+#[app("bench", agents(direct))]
+pub struct Direct;
+
+/// Counts records that must be keyed by their word first.
+#[app("bench", agents(rekey, shuffled))]
+pub struct Shuffle;

@@ -4,6 +4,8 @@
 mod entry;
 mod message;
 mod same;
+#[cfg(test)]
+mod tests;
 
 use self::entry::{Entry, Mention, nth};
 use self::message::Message;

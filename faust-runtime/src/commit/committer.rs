@@ -248,7 +248,7 @@ async fn initialised(broker: &dyn Broker, id: &str) -> Box<dyn Transactional> {
 }
 
 /// The group's committed offsets, waited for until no transaction has any pending.
-pub(crate) async fn stable_committed(
+async fn stable_committed(
     broker: &dyn Broker,
     of: Vec<TopicPartition>,
 ) -> Vec<Option<crate::kafka::Committed>> {

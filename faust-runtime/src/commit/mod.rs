@@ -4,6 +4,6 @@ mod committer;
 mod cut;
 mod progress;
 
-pub(crate) use committer::{CommitError, Committer, Outcome, Owned, stable_committed};
+pub(crate) use committer::{CommitError, Committer, Outcome, Owned};
 pub(crate) use cut::{Cut, Outbox, OutboxMark, RowChange, TableCut, TaskCut};
 pub(crate) use progress::{Metadata, Progress};

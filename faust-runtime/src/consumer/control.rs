@@ -65,7 +65,7 @@ impl Control {
                 }
                 self.running = complete;
                 self.member.answer();
-                self.worker.assigned();
+                self.worker.assigned(self.running.clone());
             }
             MemberEvent::Revoked { partitions, lost } => {
                 self.worker.monitor.rebalanced();
@@ -76,6 +76,7 @@ impl Control {
                 }
                 let stopping: BTreeSet<TaskId> = going.intersection(&self.running).copied().collect();
                 self.running.retain(|task| !going.contains(task));
+                self.worker.assigned(self.running.clone());
                 self.stop_tasks(stopping, lost).await;
                 self.learn_plan();
                 self.member.answer();

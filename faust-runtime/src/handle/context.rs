@@ -33,6 +33,12 @@ impl Context {
         self.partition
     }
 
+    /// Whether this worker leads the app now: of all workers, one does. It is no lock: while partitions move, nobody
+    /// may lead, and a worker that has lost its place may not know it yet.
+    pub fn is_leader(&self) -> bool {
+        self.worker.is_leader()
+    }
+
     /// Completes when the worker begins to stop.
     pub async fn stopping(&self) {
         self.worker.stopping().await;

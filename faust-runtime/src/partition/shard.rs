@@ -4,7 +4,7 @@ use super::start::{self, StartError};
 use super::task::{Task, TaskId};
 use crate::app::Guarantee;
 use crate::commit::{CommitError, Cut, Outbox, Outcome, Owned};
-use crate::kafka::{Producer, SendError};
+use crate::kafka::{KafkaError, Producer, SendError};
 use crate::table::Budget;
 use crate::worker::Worker;
 use std::cell::{Cell, RefCell};
@@ -129,6 +129,10 @@ impl Shard {
             loop {
                 match start::start(&shard, id).await {
                     Ok(()) => break,
+                    Err(StartError::Retry(KafkaError::Unstable { .. })) => {
+                        tracing::debug!(task = %id, "waiting for a transaction to end");
+                        sleep(Duration::from_millis(100)).await;
+                    }
                     Err(StartError::Retry(error)) => {
                         tracing::warn!(task = %id, %error, "the task does not start yet; trying again");
                         sleep(Duration::from_millis(500)).await;

@@ -8,7 +8,7 @@ use super::source::{SourceQueue, lowest};
 use super::task::{Task, TaskId, TaskParts};
 use crate::agent::{Bind, Lane, Use};
 use crate::app::{ChangedOffsets, StartAt};
-use crate::commit::{Metadata, Progress, stable_committed};
+use crate::commit::{Metadata, Progress};
 use crate::kafka::{At, Committed, KafkaError, Offset, TopicPartition};
 use crate::monitor::{Recovery, TaskState};
 use crate::table::changelog::{Recovered, RecoveryError, recover};
@@ -86,17 +86,18 @@ async fn find_positions(shard: &Shard, id: TaskId) -> Result<Vec<Position>, Star
         .filter_map(|topic| topology.topics.get(*topic))
         .map(|topic| TopicPartition::new(topic.name.clone(), id.partition))
         .collect();
+    worker.end_departed().await?;
     for (of, committed) in of.iter().zip(worker.broker.committed(of.clone(), false).await?) {
         let metadata = committed.as_ref().map(|commit| Metadata::decode(of, commit)).transpose()?;
         if let Some(metadata) = metadata.flatten()
             && metadata.by != shard.id
             && !worker.is_live(&metadata.by)
         {
-            tracing::info!(task = %id, by = metadata.by, "ending what the last owner left open");
-            drop(worker.broker.transactional(&metadata.by).await?);
+            worker.end_transaction(&metadata.by).await?;
         }
     }
-    let committed = stable_committed(&*worker.broker, of.clone()).await;
+    // Unstable: somebody's transaction is still open. The start is tried again, and ends it once nobody owns it.
+    let committed = worker.broker.committed(of.clone(), true).await?;
     let mut positions = Vec::new();
     for ((of, topic), committed) in of.into_iter().zip(topics).zip(committed) {
         let metadata = committed.as_ref().map(|commit| Metadata::decode(&of, commit)).transpose()?.flatten();

@@ -49,6 +49,10 @@ pub struct Inner {
     /// Where the tasks of others are, by group and partition.
     owners: RwLock<HashMap<(usize, u32), String>>,
     live: RwLock<HashSet<String>>,
+    /// Transactional ids of members that are gone, and may have left a transaction open.
+    departed: Mutex<BTreeSet<String>>,
+    /// The tasks that are here.
+    tasks: RwLock<BTreeSet<TaskId>>,
     partitions: HashMap<TopicId, u32>,
     producer: Mutex<Box<dyn Producer>>,
     resources: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
@@ -128,6 +132,8 @@ impl Worker {
             stores: RwLock::default(),
             owners: RwLock::default(),
             live: RwLock::default(),
+            departed: Mutex::default(),
+            tasks: RwLock::default(),
             partitions,
             producer,
             resources: Mutex::default(),
@@ -159,14 +165,28 @@ impl Worker {
         let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
-    /// The group has answered for the first time.
-    pub(crate) fn assigned(&self) {
+    /// The group has answered: these tasks are here.
+    pub(crate) fn assigned(&self, tasks: BTreeSet<TaskId>) {
+        *self.tasks.write().unwrap_or_else(PoisonError::into_inner) = tasks;
         self.joined.send_replace(true);
+    }
+
+    /// Whether this worker has partition 0 of the first group: one worker of the app does.
+    pub(crate) fn is_leader(&self) -> bool {
+        let first = TaskId { group: 0, partition: 0 };
+        self.tasks.read().unwrap_or_else(PoisonError::into_inner).contains(&first)
     }
 
     /// Takes over where the tasks of others are, and who is alive.
     pub(crate) fn learn(&self, plan: Plan) {
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = plan.live();
+        let live = plan.live();
+        {
+            let mut known = self.live.write().unwrap_or_else(PoisonError::into_inner);
+            let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+            departed.extend(known.difference(&live).cloned());
+            departed.retain(|id| !live.contains(id));
+            *known = live;
+        }
         let owners = plan.owners.into_iter().map(|(group, partition, at)| ((group, partition), at));
         *self.owners.write().unwrap_or_else(PoisonError::into_inner) = owners.collect();
     }
@@ -174,6 +194,34 @@ impl Worker {
     /// Whether a transactional id belongs to a member of the group, or to a shard of this worker.
     pub(crate) fn is_live(&self, id: &str) -> bool {
         self.live.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Ends the transactions that members who are gone have left open.
+    pub(crate) async fn end_departed(&self) -> Result<(), KafkaError> {
+        loop {
+            let next = {
+                let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+                departed.pop_first()
+            };
+            let Some(id) = next else { return Ok(()) };
+            self.end_transaction(&id).await?;
+        }
+    }
+
+    /// Ends the transaction of an id that nobody uses any more.
+    pub(crate) async fn end_transaction(&self, id: &str) -> Result<(), KafkaError> {
+        tracing::info!(id, "ending what a worker that is gone has left open");
+        match self.broker.transactional(id).await {
+            Ok(producer) => {
+                drop(producer);
+                Ok(())
+            }
+            Err(error) => {
+                let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+                departed.insert(id.to_string());
+                Err(error)
+            }
+        }
     }
 
     /// Where other workers reach this one; told to the group at the next join.

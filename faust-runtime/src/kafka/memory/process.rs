@@ -4,7 +4,7 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// One run of a worker.
 #[derive(Clone, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Process(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     killed: AtomicBool,
-    death: Notify,
+    death: watch::Sender<bool>,
     steps: AtomicU64,
     /// The step at which it dies; 0: never.
     die_at: AtomicU64,
@@ -40,14 +40,12 @@ impl Process {
     /// Kills it: nothing that it calls from now on has an effect, or returns.
     pub(crate) fn kill(&self) {
         self.0.killed.store(true, Ordering::Relaxed);
-        self.0.death.notify_one();
+        self.0.death.send_replace(true);
     }
 
     /// Completes when it was killed.
     pub(crate) async fn death(&self) {
-        if self.alive() {
-            self.0.death.notified().await;
-        }
+        let _ = self.0.death.subscribe().wait_for(|dead| *dead).await;
     }
 
     /// How many steps it has taken, and the name of the last.
