@@ -14,6 +14,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// A text to be counted, by its path.
+#[topic("texts", partitions = 1)]
+struct Text {
+    path: PathBuf,
+}
+
 /// A line of text.
 #[topic("lines", partitions = 4)]
 struct Line {
@@ -38,6 +44,12 @@ struct Count {
 struct Trend {
     key: String,
     value: u64,
+}
+
+/// Reads a text. It is one event: whatever happens, its lines are all there, once, or none is.
+#[agent]
+async fn read(text: Event<Text>, lines: Sink<Line>) -> Result<()> {
+    send_lines(&fs::read_to_string(&text.path)?, &lines).await
 }
 
 /// Splits lines into words, so that each word meets its own partition.
@@ -80,20 +92,19 @@ async fn vote(Path(word): Path<String>, count: Ask<count>) -> Result<Json<u64>> 
 
 const BIBLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/kjv.txt");
 
-/// Feeds the King James Bible if nothing was ever fed, waits until it is counted, and shows the most frequent words.
+/// Feeds the King James Bible once, waits until it is counted, and shows the most frequent words.
 #[task]
-async fn bible(lines: Sink<Line>, counts: View<Count>) -> Result<()> {
+async fn bible(context: Context, texts: Sink<Text>, counts: View<Count>) -> Result<()> {
     let text = match fs::read_to_string(BIBLE) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!(
-                "{BIBLE}: {error}: nothing is fed; `cargo run -- feed FILE` feeds another text"
-            );
+            eprintln!("{BIBLE}: {error}: nothing is fed; `cargo run -- feed FILE` feeds a text");
             return Ok(());
         }
     };
-    if lines.is_empty().await? {
-        send_lines(&text, &lines).await?;
+    // Of several workers one feeds.
+    if context.is_leader() && texts.is_empty().await? {
+        texts.deliver(Text { path: BIBLE.into() }).await?;
     }
     wait_until_counted(text.split_whitespace().count() as u64, &counts).await?;
     print_most_frequent(&counts)
@@ -113,16 +124,20 @@ async fn send_lines(text: &str, lines: &Sink<Line>) -> Result<()> {
     Ok(())
 }
 
-/// Shows a bar. With several workers each sees its own share of the words: then it goes until nothing is added.
+/// Shows a bar. With several workers each sees its own share of the words: then it goes until nothing is added for
+/// some seconds.
 async fn wait_until_counted(total: u64, counts: &View<Count>) -> Result<()> {
     let style =
         ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} words, {per_sec}")?;
     let bar = ProgressBar::new(total).with_style(style);
-    let mut unchanged = 0;
-    while bar.position() < total && unchanged < 50 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let (mut unchanged, mut patience) = (0, 60);
+    while bar.position() < total && unchanged < patience {
+        tokio::time::sleep(Duration::from_millis(500)).await;
         let counted = counts.local().rows()?.iter().map(|(_, _, n)| n).sum();
         unchanged = if counted == bar.position() { unchanged + 1 } else { 0 };
+        if counted > 0 {
+            patience = 10;
+        }
         bar.set_position(counted);
     }
     bar.finish();
@@ -140,7 +155,7 @@ fn print_most_frequent(counts: &View<Count>) -> Result<()> {
 
 #[app(
     "word-count",
-    agents(split, count),
+    agents(read, split, count),
     timers(report),
     tasks(bible),
     pages(count_of, vote),

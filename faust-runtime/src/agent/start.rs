@@ -3,10 +3,8 @@
 
 use super::{Agent, AgentInput, AgentOutput, AgentParams, Bind};
 use crate::agent::traits::LaneFuture;
-use crate::codec::{CodecError, Value};
-use crate::define::Record;
+use crate::codec::CodecError;
 use crate::error::{Error, HandleError};
-use crate::handle::{Event, Stream};
 use crate::partition::{Delivery, LaneState};
 use crate::rpc;
 use futures::FutureExt;
@@ -17,7 +15,6 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::sleep;
 
 /// Binds an agent's parameters and makes its loop.
 pub(super) fn start<A: Agent>(bind: &Bind<'_>, lane: Lane) -> crate::Result<LaneFuture> {
@@ -54,6 +51,9 @@ impl Lane {
         if self.streak.get() >= STREAK {
             self.streak.set(0);
             cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.state.task.shard.is_full(cx) && !self.stopping() {
             return Poll::Pending;
         }
         let next = self.state.reader.poll_next(self.state.number, cx);
@@ -176,49 +176,6 @@ fn backoff(attempt: u32, offset: i64) -> Duration {
     Duration::from_millis(full - jitter)
 }
 
-/// Called per event.
-impl<T: Record> AgentInput for Event<T> {
-    type Record = T;
-
-    fn run<A: Agent<Input = Self>>(lane: Lane, mut params: A::Params) -> LaneFuture {
-        Box::pin(async move {
-            while let Some(delivery) = lane.next().await {
-                let mut attempt = 0;
-                loop {
-                    let message = delivery.message();
-                    let record = match T::decode(message.key, message.value) {
-                        Ok(record) => record,
-                        Err(error) => {
-                            lane.undecodable(&delivery, &error);
-                            lane.settle(&delivery).await;
-                            break;
-                        }
-                    };
-                    lane.state.begin(&delivery);
-                    let event = Event::new(record, &delivery, lane.state.task.id.partition);
-                    let done = match guarded(A::call(event, &mut params)).await {
-                        Ok(reply) => reply_to::<A>(&lane, &delivery, &reply),
-                        Err(error) => Err(error),
-                    };
-                    let Err(error) = done else {
-                        lane.settle(&delivery).await;
-                        break;
-                    };
-                    match lane.failed(&delivery, &error, &mut attempt) {
-                        Verdict::Again(wait) if wait.is_zero() => tokio::task::yield_now().await,
-                        Verdict::Again(wait) => sleep(wait).await,
-                        Verdict::DeadLetter => {
-                            lane.dead_letter(&delivery, &error.to_string(), attempt);
-                            lane.settle(&delivery).await;
-                            break;
-                        }
-                    }
-                }
-            }
-        })
-    }
-}
-
 /// Polls a user's future; a panic is an error.
 pub(crate) async fn guarded<R, F: Future<Output: AgentOutput<Reply = R>>>(future: F) -> crate::Result<R> {
     match AssertUnwindSafe(future).catch_unwind().await {
@@ -236,22 +193,3 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         "no message"
     }
 }
-
-/// Stages the reply, if somebody asked.
-fn reply_to<A: Agent>(
-    lane: &Lane,
-    delivery: &Delivery,
-    reply: &<A::Output as AgentOutput>::Reply,
-) -> crate::Result<()> {
-    rpc::reply(&lane.state, delivery, |out| reply.encode(out))
-}
-
-/// The loop is the user's own.
-impl<T: Record> AgentInput for Stream<T> {
-    type Record = T;
-
-    fn run<A: Agent<Input = Self>>(lane: Lane, params: A::Params) -> LaneFuture {
-        crate::handle::run_stream::<T, A>(lane, params)
-    }
-}
-

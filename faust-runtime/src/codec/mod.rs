@@ -42,7 +42,7 @@ pub enum CodecError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
     label = "not a key",
-    note = "a key derives `Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize`"
+    note = "derive it: `#[derive(Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`"
 )]
 pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     /// Appends the encoded key.
@@ -82,7 +82,7 @@ pub(crate) fn encode_parts(parts: impl Serialize, out: &mut Vec<u8>) -> Result<(
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written to Kafka",
     label = "neither `Serialize` nor `Deserialize`",
-    note = "derive it: `#[derive(faust::Serialize, faust::Deserialize)]`"
+    note = "derive it: `#[derive(faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`"
 )]
 pub trait Value: Sized + Send + 'static {
     /// Appends the encoded value; false (and nothing appended) for a tombstone.

@@ -109,11 +109,6 @@ impl Outbox {
         self.entries.is_empty()
     }
 
-    /// How many bytes it keeps.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len() + self.entries.len() * size_of::<OutboxEntry>()
-    }
-
     pub(crate) fn mark(&self) -> OutboxMark {
         OutboxMark { bytes: self.bytes.len(), entries: self.entries.len() }
     }

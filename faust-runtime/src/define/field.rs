@@ -21,7 +21,7 @@ pub trait KeyOf<const N: usize> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
     label = "not a key",
-    note = "a key derives `Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize`"
+    note = "derive it: `#[derive(Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`"
 )]
 pub trait KeyPart {}
 

@@ -1,12 +1,17 @@
 //! A record that an agent is processing.
 
+use crate::agent::{Agent, AgentInput, AgentOutput, Lane, LaneFuture, Verdict, guarded};
+use crate::codec::Value;
+use crate::define::Record;
 use crate::kafka::Offset;
 use crate::partition::Delivery;
+use crate::rpc;
 use crate::time::Timestamp;
 use std::cell::Cell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
+use tokio::time::sleep;
 
 /// A record with where it comes from; the input of an agent that is called per event.
 ///
@@ -118,4 +123,56 @@ impl<T: fmt::Debug> fmt::Debug for Event<T> {
             .field("record", &self.record)
             .finish()
     }
+}
+
+/// Called per event.
+impl<T: Record> AgentInput for Event<T> {
+    type Record = T;
+
+    fn run<A: Agent<Input = Self>>(lane: Lane, mut params: A::Params) -> LaneFuture {
+        Box::pin(async move {
+            while let Some(delivery) = lane.next().await {
+                let mut attempt = 0;
+                loop {
+                    let message = delivery.message();
+                    let record = match T::decode(message.key, message.value) {
+                        Ok(record) => record,
+                        Err(error) => {
+                            lane.undecodable(&delivery, &error);
+                            lane.settle(&delivery).await;
+                            break;
+                        }
+                    };
+                    lane.state().begin(&delivery);
+                    let event = Event::new(record, &delivery, lane.state().task.id.partition);
+                    let done = match guarded(A::call(event, &mut params)).await {
+                        Ok(reply) => reply_to::<A>(&lane, &delivery, &reply),
+                        Err(error) => Err(error),
+                    };
+                    let Err(error) = done else {
+                        lane.settle(&delivery).await;
+                        break;
+                    };
+                    match lane.failed(&delivery, &error, &mut attempt) {
+                        Verdict::Again(wait) if wait.is_zero() => tokio::task::yield_now().await,
+                        Verdict::Again(wait) => sleep(wait).await,
+                        Verdict::DeadLetter => {
+                            lane.dead_letter(&delivery, &error.to_string(), attempt);
+                            lane.settle(&delivery).await;
+                            break;
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Stages the reply, if somebody asked.
+fn reply_to<A: Agent>(
+    lane: &Lane,
+    delivery: &Delivery,
+    reply: &<A::Output as AgentOutput>::Reply,
+) -> crate::Result<()> {
+    rpc::reply(lane.state(), delivery, |out| reply.encode(out))
 }

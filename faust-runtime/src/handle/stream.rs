@@ -2,7 +2,7 @@
 //! the loop is alive.
 
 use super::event::{Alive, Event};
-use crate::agent::{Agent, Lane, LaneFuture, Verdict, guarded};
+use crate::agent::{Agent, AgentInput, Lane, LaneFuture, Verdict, guarded};
 use crate::define::Record;
 use crate::partition::Delivery;
 use std::cell::{Cell, RefCell};
@@ -141,8 +141,17 @@ impl<T: Record> futures::Stream for Stream<T> {
     }
 }
 
+/// The loop is the user's own.
+impl<T: Record> AgentInput for Stream<T> {
+    type Record = T;
+
+    fn run<A: Agent<Input = Self>>(lane: Lane, params: A::Params) -> LaneFuture {
+        run::<T, A>(lane, params)
+    }
+}
+
 /// Calls the function again and again: after a failure with the turn's events first.
-pub(crate) fn run_stream<T: Record, A: Agent<Input = Stream<T>>>(
+fn run<T: Record, A: Agent<Input = Stream<T>>>(
     lane: Lane,
     mut params: A::Params,
 ) -> LaneFuture {

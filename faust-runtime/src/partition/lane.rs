@@ -190,7 +190,11 @@ impl LaneState {
                 table.settle(row, true)?;
             }
         }
-        self.sent.set(self.outbox.borrow().mark());
+        {
+            let outbox = self.outbox.borrow();
+            self.task.shard.outputs_wait(outbox.bytes_since(self.sent.get()));
+            self.sent.set(outbox.mark());
+        }
         for sink in self.latest.borrow_mut().drain(..) {
             self.task.settle_latest(sink, self.id, true);
         }
@@ -223,8 +227,4 @@ impl LaneState {
         Some(std::mem::replace(&mut outbox, staged))
     }
 
-    /// How many bytes wait for a cut.
-    pub(crate) fn waiting_bytes(&self) -> usize {
-        self.outbox.borrow().bytes()
-    }
 }

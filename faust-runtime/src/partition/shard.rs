@@ -10,6 +10,7 @@ use crate::worker::Worker;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, spawn_local};
@@ -58,6 +59,11 @@ pub(crate) struct Shard {
     producer: RefCell<Box<dyn Producer>>,
     tasks: RefCell<BTreeMap<TaskId, Running>>,
     starting: RefCell<BTreeMap<TaskId, AbortHandle>>,
+    /// Bytes of outputs that wait for a cut.
+    waiting: Cell<usize>,
+    /// As much waits as may: no event is begun until the next cut begins.
+    full: Cell<bool>,
+    held_back: RefCell<Vec<Waker>>,
     cut_now: Notify,
     cut_wanted: RefCell<Vec<oneshot::Sender<()>>>,
     events: Cell<u32>,
@@ -96,6 +102,9 @@ impl Shard {
             producer: RefCell::new(config.producer),
             tasks: RefCell::default(),
             starting: RefCell::default(),
+            waiting: Cell::new(0),
+            full: Cell::new(false),
+            held_back: RefCell::default(),
             cut_now: Notify::new(),
             cut_wanted: RefCell::default(),
             events: Cell::new(0),
@@ -218,28 +227,45 @@ impl Shard {
         let _ = done.await;
     }
 
-    /// Asks for an early cut when rows or outputs that wait for one reach their share. Called for each event, so it
-    /// looks only now and then.
+    /// An event is done whose outputs wait for a cut.
+    pub(crate) fn outputs_wait(&self, bytes: usize) {
+        self.waiting.set(self.waiting.get() + bytes);
+    }
+
+    /// Asks for an early cut when rows or outputs that wait for one reach their share, and holds events back while
+    /// that cut cannot begin. Called for each event, so it looks at rows only now and then.
     pub(crate) fn check_budget(&self) {
         let events = self.events.get().wrapping_add(1);
         self.events.set(events);
-        if events % 1024 != 0 || self.cutting.get() {
+        let outputs = self.waiting.get() > self.stage_bytes;
+        if !outputs && events % 1024 != 0 {
             return;
         }
         let row = (self.budget.used.get() / self.budget.rows.get().max(1)).max(64);
-        if self.budget.dirty.get() * row > self.budget.limit / 4 {
-            self.cut_now.notify_one();
+        if !outputs && self.budget.dirty.get() * row <= self.budget.limit / 4 {
             return;
         }
-        let waiting: usize = {
-            let tasks = self.tasks.borrow();
-            let lanes = |running: &Running| -> usize {
-                running.task.lanes.borrow().iter().map(|lane| lane.waiting_bytes()).sum()
-            };
-            tasks.values().map(lanes).sum()
-        };
-        if waiting > self.stage_bytes {
+        if self.cutting.get() {
+            self.full.set(true);
+        } else {
             self.cut_now.notify_one();
+        }
+    }
+
+    /// Whether events are held back; then the task is woken when they are not.
+    pub(crate) fn is_full(&self, cx: &Context<'_>) -> bool {
+        if self.full.get() {
+            self.held_back.borrow_mut().push(cx.waker().clone());
+        }
+        self.full.get()
+    }
+
+    /// A cut begins: what waited is in it.
+    fn make_room(&self) {
+        self.waiting.set(0);
+        self.full.set(false);
+        for waker in self.held_back.borrow_mut().drain(..) {
+            waker.wake();
         }
     }
 
@@ -255,6 +281,9 @@ impl Shard {
             self.cutting.set(true);
             let result = self.cut().await;
             self.cutting.set(false);
+            if self.full.get() {
+                self.cut_now.notify_one();
+            }
             if let Err(error) = result {
                 self.worker.fail(error.to_string());
                 return;
@@ -276,6 +305,7 @@ impl Shard {
             .map(|running| running.task.clone())
             .collect();
         if tasks.is_empty() {
+            self.make_room();
             return Ok(());
         }
         let sending = self.sending_latest.lock().await;
@@ -286,6 +316,7 @@ impl Shard {
         };
         let mut cut = Cut::default();
         cut.tasks.extend(tasks.iter().map(|task| task.begin_cut()));
+        self.make_room();
         for outbox in &latest {
             self.send_all(outbox).await.map_err(|error| CommitError::Refused(error.to_string()))?;
         }
