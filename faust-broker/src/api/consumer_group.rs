@@ -20,7 +20,7 @@ pub(super) fn heartbeat(
 ) -> Result<ConsumerGroupHeartbeatResponse, Hangup> {
     let mut state = cx.shared.lock()?;
     let response = ConsumerGroupHeartbeatResponse::default();
-    Ok(match hear(cx, &mut state, request) {
+    Ok(match hear(&mut state, request) {
         Ok(told) => response
             .with_member_id(Some(text(told.member_id)))
             .with_member_epoch(told.member_epoch)
@@ -34,11 +34,7 @@ pub(super) fn heartbeat(
     })
 }
 
-fn hear(
-    cx: &Context<'_>,
-    state: &mut State,
-    request: ConsumerGroupHeartbeatRequest,
-) -> Result<Told, ResponseError> {
+fn hear(state: &mut State, request: ConsumerGroupHeartbeatRequest) -> Result<Told, ResponseError> {
     if request.group_id.is_empty() {
         return Err(ResponseError::InvalidRequest);
     }

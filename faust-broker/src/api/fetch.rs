@@ -20,6 +20,9 @@ use crate::state::State;
 /// Since this version an answer says where the log starts.
 const LOG_START: i16 = 5;
 
+/// A fetch that names no partition has no bell to wake it when the broker stops, so it looks.
+const LONGEST_NAP: Duration = Duration::from_millis(500);
+
 type Finding = (i32, Result<Found, ResponseError>);
 
 pub(super) fn fetch(cx: &Context<'_>, request: FetchRequest) -> Result<FetchResponse, Hangup> {
@@ -49,7 +52,7 @@ fn wait_for(cx: &Context<'_>, request: &FetchRequest) -> Result<Vec<Vec<Finding>
             return Ok(findings);
         }
         for_each_log(&mut state, request, |log| log.wait(&bell));
-        let woken = bell.wait_timeout(state, left);
+        let woken = bell.wait_timeout(state, left.min(LONGEST_NAP));
         (state, _) = woken.map_err(|_| Hangup("an earlier request panicked".to_owned()))?;
         for_each_log(&mut state, request, |log| log.stop_waiting(&bell));
         if cx.shared.is_stopping() {

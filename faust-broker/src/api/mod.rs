@@ -10,6 +10,7 @@ mod group;
 mod list_offsets;
 mod metadata;
 mod offsets;
+mod outline;
 mod produce;
 mod topics;
 mod transactions;
@@ -101,6 +102,9 @@ pub(crate) fn dispatch(
     key: ApiKey,
     body: Bytes,
 ) -> Result<Option<BytesMut>, Hangup> {
+    if !outline::fits(key, cx.version, &body) {
+        return Err(Hangup(format!("malformed request: {key:?} is cut short")));
+    }
     match key {
         ApiKey::Produce => produce::produce(cx, body),
         ApiKey::Fetch => answer(cx, body, fetch::fetch),

@@ -91,9 +91,11 @@ pub(super) fn commit(
     Ok(OffsetCommitResponse::default().with_topics(topics.collect()))
 }
 
+/// A topic's partitions with what is committed for them.
+type FetchedTopic = (TopicName, Vec<(i32, Result<OffsetCommit, ResponseError>)>);
+
 /// A group's offsets, or why they are not told.
-type Fetched =
-    Result<Vec<(TopicName, Vec<(i32, Result<OffsetCommit, ResponseError>)>)>, ResponseError>;
+type Fetched = Result<Vec<FetchedTopic>, ResponseError>;
 
 /// What a reader gets for a partition without a commit.
 fn nothing(topic: &str, partition: i32) -> OffsetCommit {
@@ -181,9 +183,7 @@ pub(super) fn fetch(
     Ok(OffsetFetchResponse::default().with_groups(groups.collect()))
 }
 
-fn topic_of_groups(
-    (topic, partitions): (TopicName, Vec<(i32, Result<OffsetCommit, ResponseError>)>),
-) -> OffsetFetchResponseTopics {
+fn topic_of_groups((topic, partitions): FetchedTopic) -> OffsetFetchResponseTopics {
     let partitions = partitions.into_iter().map(|(index, result)| {
         let code = super::code(&result);
         let commit = result.unwrap_or_else(|_| nothing(&topic, index));

@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use kafka_protocol::ResponseError;
 
-use crate::storage::batch::{Batch, Header, Marker, find_time, marker_of};
+use crate::storage::batch::{Batch, Header, Marker, marker_of};
+use crate::storage::records::find_time;
 use crate::storage::segment::{Piece, Segment, segment_files};
 use producers::{Producers, Verdict};
 use transactions::{Aborted, Transactions};

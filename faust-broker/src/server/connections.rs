@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::{Shared, connection};
@@ -10,18 +10,25 @@ use super::{Shared, connection};
 /// Every connection that is open.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    open: Mutex<HashMap<u64, (TcpStream, Option<JoinHandle<()>>)>>,
+    open: Mutex<HashMap<u64, Connection>>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    /// `None` until the thread has started.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Connections {
     /// Closes every connection and waits for its thread.
     pub(crate) fn close(&self) {
-        let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
-        for (stream, _) in open.values() {
+        let open = std::mem::take(&mut *self.lock());
+        for Connection { stream, .. } in open.values() {
             // A peer that is gone already is as good as closed.
             let _ = stream.shutdown(Shutdown::Both);
         }
-        for thread in open.into_values().filter_map(|(_, thread)| thread) {
+        for thread in open.into_values().filter_map(|connection| connection.thread) {
             if thread.join().is_err() {
                 tracing::error!("a connection's thread had panicked");
             }
@@ -29,20 +36,23 @@ impl Connections {
     }
 
     fn open(&self, id: u64, stream: TcpStream) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (stream, None));
+        self.lock().insert(id, Connection { stream, thread: None });
     }
 
     /// Remembers the thread, unless the connection has ended already.
     fn started(&self, id: u64, thread: JoinHandle<()>) {
-        if let Some((_, slot)) =
-            self.open.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&id)
-        {
-            *slot = Some(thread);
+        if let Some(connection) = self.lock().get_mut(&id) {
+            connection.thread = Some(thread);
         }
     }
 
     fn ended(&self, id: u64) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.lock().remove(&id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Connection>> {
+        // Nothing here can be left half done.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

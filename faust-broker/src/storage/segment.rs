@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use super::batch::{Batch, HEADER_BYTES, Header, checksum_holds};
+use super::batch::{Batch, Header, checksum_holds};
+use super::walk::Walk;
 
 /// A block is closed when it holds this many bytes.
 const BLOCK_BYTES: u64 = 4096;
@@ -294,38 +295,6 @@ impl Segment {
             Store::File { path, .. } => path,
             Store::Memory(_) => Path::new(""),
         }
-    }
-}
-
-/// Goes from header to header of a file with few reads.
-struct Walk {
-    at: u64,
-    bytes: Vec<u8>,
-    stride: usize,
-}
-
-impl Walk {
-    fn new(stride: usize) -> Self {
-        Self { at: 0, bytes: Vec::new(), stride }
-    }
-
-    fn header(&mut self, file: &File, position: u64, end: u64) -> io::Result<Option<Header>> {
-        if position + HEADER_BYTES as u64 > end {
-            return Ok(None);
-        }
-        if let Some(bytes) = self.buffered(position) {
-            return Ok(Header::parse(bytes));
-        }
-        let rest = usize::try_from(end - position).unwrap_or(usize::MAX);
-        self.bytes.resize(rest.min(self.stride), 0);
-        file.read_exact_at(&mut self.bytes, position)?;
-        self.at = position;
-        Ok(Header::parse(&self.bytes))
-    }
-
-    fn buffered(&self, position: u64) -> Option<&[u8]> {
-        let start = usize::try_from(position.checked_sub(self.at)?).ok()?;
-        self.bytes.get(start..start + HEADER_BYTES)
     }
 }
 

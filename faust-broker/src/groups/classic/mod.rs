@@ -84,13 +84,15 @@ impl ClassicGroup {
         let (protocol_type, protocol_name) = protocol;
         let agrees = protocol_type.is_none_or(|name| name == self.protocol_type)
             && protocol_name.is_none_or(|name| name == self.protocol);
-        let checked = self.check_member(committer).and_then(|()| match self.phase {
+        let unknown = self.check_member(committer);
+        let checked = match self.phase {
+            _ if unknown.is_err() => unknown,
             Phase::Empty => Err(ResponseError::UnknownMemberId),
             _ if committer.generation != self.generation => Err(ResponseError::IllegalGeneration),
             _ if !agrees => Err(ResponseError::InconsistentGroupProtocol),
             Phase::PreparingRebalance { .. } => Err(ResponseError::RebalanceInProgress),
             Phase::CompletingRebalance { .. } | Phase::Stable => Ok(()),
-        });
+        };
         let is_leader = committer.member_id == self.leader;
         match (checked, self.member_mut(committer.member_id)) {
             (Ok(()), Some(member)) => {
