@@ -24,6 +24,11 @@ use tokio::time::timeout;
 /// How long requests that are being answered may take when the worker stops.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
+/// How long a worker may take to finish what it is at. Events are atomic: what is given up happens again.
+const LAST_COMMITS: Duration = Duration::from_secs(2);
+const NOT_COMMITTED: &str =
+    "the last events were not committed in time: the next worker processes them again";
+
 /// Runs a worker until it is stopped, fails, or (`until_end`) has nothing left to do.
 pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure> {
     let signals = Signals::listen()?;
@@ -59,7 +64,10 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
         listener.map(|listener| tokio::spawn(web::serve(listener, pages, worker.clone(), stopped)));
     let running = Running::start(worker)?;
     let outcome = until_done(&running, &signals, until_end).await;
-    running.stop().await;
+    let outcome = match timeout(LAST_COMMITS, running.stop()).await {
+        Ok(()) => outcome,
+        Err(_) => outcome.and(Err(NOT_COMMITTED.into())),
+    };
     drop(stop_web);
     if let Some(web) = web {
         match timeout(LAST_ANSWERS, web).await {
