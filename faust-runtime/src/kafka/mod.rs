@@ -104,10 +104,7 @@ pub(crate) trait Broker: Send + Sync {
     /// A handle of the worker's plain idempotent producer.
     fn producer(&self) -> Result<Box<dyn Producer>, KafkaError>;
     /// A transactional producer, initialised: an open transaction under the id is aborted, its producer fenced.
-    fn transactional(
-        &self,
-        id: &str,
-    ) -> BoxFuture<'_, Result<Box<dyn Transactional>, KafkaError>>;
+    fn transactional(&self, id: &str) -> BoxFuture<'_, Result<Box<dyn Transactional>, KafkaError>>;
 }
 
 /// Which offset.

@@ -86,9 +86,11 @@ pub(crate) fn with_current<R>(
     what: impl FnOnce() -> String,
     call: impl FnOnce(&Rc<LaneState>, EventMeta) -> crate::Result<R>,
 ) -> crate::Result<R> {
-    CURRENT.with_borrow(|lane| match lane.as_ref().and_then(|lane| Some((lane, lane.event.get()?))) {
-        Some((lane, event)) => call(lane, event),
-        None => Err(HandleError::NoEvent { what: what() }.into()),
+    CURRENT.with_borrow(|lane| {
+        match lane.as_ref().and_then(|lane| Some((lane, lane.event.get()?))) {
+            Some((lane, event)) => call(lane, event),
+            None => Err(HandleError::NoEvent { what: what() }.into()),
+        }
     })
 }
 
@@ -226,5 +228,4 @@ impl LaneState {
         let staged = outbox.split_off(sent);
         Some(std::mem::replace(&mut outbox, staged))
     }
-
 }

@@ -25,7 +25,8 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// The record as it was read.
     pub(crate) fn message(&self) -> Message<'_> {
-        let empty = Message { offset: self.offset, timestamp: self.timestamp, key: None, value: None };
+        let empty =
+            Message { offset: self.offset, timestamp: self.timestamp, key: None, value: None };
         self.batch.messages.get(self.index).unwrap_or(empty)
     }
 
@@ -96,7 +97,15 @@ impl Reader {
             waiting: Vec::new(),
             hasher: foldhash::fast::FixedState::default(),
         });
-        Self { agent, source, queue, number, state, stopping: Cell::new(false), events: Cell::new(0) }
+        Self {
+            agent,
+            source,
+            queue,
+            number,
+            state,
+            stopping: Cell::new(false),
+            events: Cell::new(0),
+        }
     }
 
     /// The next record for the lane with this number among the agent's; `None` when it is to stop.

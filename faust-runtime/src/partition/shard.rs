@@ -84,7 +84,10 @@ const LATEST: Duration = Duration::from_millis(20);
 
 impl Shard {
     /// Runs until the commands end.
-    pub(crate) async fn run(config: ShardConfig, mut commands: mpsc::UnboundedReceiver<ShardCommand>) {
+    pub(crate) async fn run(
+        config: ShardConfig,
+        mut commands: mpsc::UnboundedReceiver<ShardCommand>,
+    ) {
         let settings = config.worker.settings.clone();
         let shard = Rc::new(Self {
             exactly_once: settings.guarantee == Guarantee::ExactlyOnce,
@@ -238,7 +241,7 @@ impl Shard {
         let events = self.events.get().wrapping_add(1);
         self.events.set(events);
         let outputs = self.waiting.get() > self.stage_bytes;
-        if !outputs && events % 1024 != 0 {
+        if !outputs && !events.is_multiple_of(1024) {
             return;
         }
         let row = (self.budget.used.get() / self.budget.rows.get().max(1)).max(64);

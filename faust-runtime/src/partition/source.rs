@@ -74,11 +74,7 @@ impl SourceQueue {
     }
 
     /// The batch number `number`, when it is there.
-    pub(crate) fn poll(
-        &self,
-        number: u64,
-        waker: &std::task::Waker,
-    ) -> Poll<Rc<Batch>> {
+    pub(crate) fn poll(&self, number: u64, waker: &std::task::Waker) -> Poll<Rc<Batch>> {
         let mut queue = self.queue.borrow_mut();
         let index = number.saturating_sub(queue.first) as usize;
         match queue.batches.get(index) {

@@ -80,7 +80,8 @@ pub(super) async fn start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartErro
 async fn find_positions(shard: &Shard, id: TaskId) -> Result<Vec<Position>, StartError> {
     let worker = &shard.worker;
     let topology = &worker.topology;
-    let topics = topology.groups.get(id.group).map(|group| group.topics.as_slice()).unwrap_or_default();
+    let topics =
+        topology.groups.get(id.group).map(|group| group.topics.as_slice()).unwrap_or_default();
     let of: Vec<TopicPartition> = topics
         .iter()
         .filter_map(|topic| topology.topics.get(*topic))
@@ -100,7 +101,8 @@ async fn find_positions(shard: &Shard, id: TaskId) -> Result<Vec<Position>, Star
     let committed = worker.broker.committed(of.clone(), true).await?;
     let mut positions = Vec::new();
     for ((of, topic), committed) in of.into_iter().zip(topics).zip(committed) {
-        let metadata = committed.as_ref().map(|commit| Metadata::decode(&of, commit)).transpose()?.flatten();
+        let metadata =
+            committed.as_ref().map(|commit| Metadata::decode(&of, commit)).transpose()?.flatten();
         let start = match &committed {
             Some(committed) => committed.offset,
             None => start_offset(shard, &of).await?,
@@ -123,7 +125,8 @@ async fn start_offset(shard: &Shard, of: &TopicPartition) -> Result<Offset, Kafk
 /// Brings the stores of the group's tables up to date, away from the shard's thread.
 async fn recover_tables(shard: &Shard, id: TaskId) -> Result<Vec<(usize, Recovered)>, StartError> {
     let worker = shard.worker.clone();
-    let tables = worker.topology.groups.get(id.group).map(|group| group.tables.clone()).unwrap_or_default();
+    let tables =
+        worker.topology.groups.get(id.group).map(|group| group.tables.clone()).unwrap_or_default();
     let mut all = Vec::new();
     for index in tables {
         let worker = worker.clone();
@@ -156,7 +159,8 @@ async fn recover_table(
     };
     let owner = format!("{} {}", worker.topology.group, table.changelog);
     let recovered =
-        recover(&*worker.broker, &*worker.stores_of_worker, &owner, &table.name, &of, &report).await?;
+        recover(&*worker.broker, &*worker.stores_of_worker, &owner, &table.name, &of, &report)
+            .await?;
     worker.monitor.forget_partition(&of);
     if recovered.replayed > 0 {
         tracing::info!(changelog = %of, records = recovered.replayed, "recovered");
@@ -249,7 +253,8 @@ fn build(
 ) -> Rc<Task> {
     let worker = &shard.worker;
     let topology = &worker.topology;
-    let epoch = positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.epoch)).max().unwrap_or(0) + 1;
+    let epoch =
+        positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.epoch)).max().unwrap_or(0) + 1;
     let cut = positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.cut)).max().unwrap_or(0);
     let limit = worker.settings.queue_bytes;
     let source = |position: &Position| {
@@ -257,16 +262,21 @@ fn build(
         Rc::new(SourceQueue::new(position.of.clone(), limit, time))
     };
     let sources: Vec<Rc<SourceQueue>> = positions.iter().map(source).collect();
-    let agents = topology.groups.get(id.group).map(|group| group.agents.as_slice()).unwrap_or_default();
+    let agents =
+        topology.groups.get(id.group).map(|group| group.agents.as_slice()).unwrap_or_default();
     let mut readers = Vec::new();
     for index in agents {
         let Some(agent) = topology.agents.get(*index) else { continue };
         let topic = topology.topic_index(agent.input.name);
-        let Some(source) = positions.iter().position(|position| Some(position.topic) == topic) else {
+        let Some(source) = positions.iter().position(|position| Some(position.topic) == topic)
+        else {
             continue;
         };
-        let (Some(position), Some(queue)) = (positions.get(source), sources.get(source)) else { continue };
-        let known = position.metadata.as_ref().and_then(|metadata| metadata.agents.get(agent.name()));
+        let (Some(position), Some(queue)) = (positions.get(source), sources.get(source)) else {
+            continue;
+        };
+        let known =
+            position.metadata.as_ref().and_then(|metadata| metadata.agents.get(agent.name()));
         let progress = known.cloned().unwrap_or_else(|| Progress::at(position.start));
         let lanes = usize::from(agent.options.concurrency.max(1));
         readers.push(Rc::new(Reader::new(*index, source, queue.clone(), progress, lanes)));
@@ -287,7 +297,8 @@ fn build(
         };
         tables.push((index, (table.ops.open)(init)));
         let writes = |reader: &&Rc<Reader>| {
-            let uses = topology.agents.get(reader.agent).map(|agent| agent.uses).unwrap_or_default();
+            let uses =
+                topology.agents.get(reader.agent).map(|agent| agent.uses).unwrap_or_default();
             let mut uses = uses.iter().copied().flatten();
             uses.any(|used| matches!(used, Use::Table(used) if used.table.name == table.def.name))
         };

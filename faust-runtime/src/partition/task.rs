@@ -81,7 +81,8 @@ pub(crate) struct TaskParts {
 
 impl Task {
     pub(crate) fn new(parts: TaskParts) -> Self {
-        let numbers = parts.tables.iter().enumerate().map(|(number, (index, _))| (*index, number as u16));
+        let numbers =
+            parts.tables.iter().enumerate().map(|(number, (index, _))| (*index, number as u16));
         Self {
             id: parts.id,
             epoch: parts.epoch,
@@ -161,12 +162,20 @@ impl Task {
     }
 
     /// Calls with a sink's pending records.
-    pub(crate) fn with_latest<R>(&self, sink: usize, call: impl FnOnce(&dyn Latest) -> R) -> Option<R> {
+    pub(crate) fn with_latest<R>(
+        &self,
+        sink: usize,
+        call: impl FnOnce(&dyn Latest) -> R,
+    ) -> Option<R> {
         self.latest.borrow().get(sink).map(|(_, latest)| call(&**latest))
     }
 
     /// Calls with the pending records of a topic, if it has any, and with what leaves before everything else.
-    pub(crate) fn with_latest_of(&self, topic: TopicId, call: impl FnOnce(&dyn Latest, &mut Outbox)) {
+    pub(crate) fn with_latest_of(
+        &self,
+        topic: TopicId,
+        call: impl FnOnce(&dyn Latest, &mut Outbox),
+    ) {
         let latest = self.latest.borrow();
         if let Some((_, latest)) = latest.iter().find(|(known, _)| *known == topic) {
             call(&**latest, &mut self.pushed.borrow_mut());
@@ -220,7 +229,8 @@ impl Task {
     /// The table's stream time: the lowest of the sources whose agents write it.
     fn stream_time(&self, table: usize) -> i64 {
         let writers = self.writers.get(table).map(Vec::as_slice).unwrap_or_default();
-        let times = writers.iter().filter_map(|source| self.sources.get(*source)).map(|s| s.time.get());
+        let times =
+            writers.iter().filter_map(|source| self.sources.get(*source)).map(|s| s.time.get());
         times.min().unwrap_or(0)
     }
 

@@ -302,14 +302,15 @@ impl<T: Row> Inner<T> {
         }
         let cut = &mut encoding.cut;
         let start = cut.bytes.len();
-        let key_and_value = encode_row_key::<T>(slot.start, &slot.key, &mut cut.bytes).and_then(|()| {
-            let end = cut.bytes.len();
-            let there = match &slot.value {
-                Some(value) => Value::encode(value, &mut cut.bytes)?,
-                None => false,
-            };
-            Ok((end, there))
-        });
+        let key_and_value =
+            encode_row_key::<T>(slot.start, &slot.key, &mut cut.bytes).and_then(|()| {
+                let end = cut.bytes.len();
+                let there = match &slot.value {
+                    Some(value) => Value::encode(value, &mut cut.bytes)?,
+                    None => false,
+                };
+                Ok((end, there))
+            });
         let (middle, there) = match key_and_value {
             Ok(done) => done,
             Err(error) => {

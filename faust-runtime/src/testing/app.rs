@@ -96,8 +96,7 @@ impl TestApp {
         tokio::time::pause();
         let settings = Settings { shards: 1, ..settings };
         let (local, disk) = (LocalSet::new(), Disk::default());
-        let (worker, running) =
-            local.run_until(open(&A::APP, &settings, &cluster, &disk)).await?;
+        let (worker, running) = local.run_until(open(&A::APP, &settings, &cluster, &disk)).await?;
         let mut this = Self { local, cluster, disk, app: A::APP, settings, running: None, worker };
         this.running = Some(running);
         this.run_until_idle().await?;
@@ -247,7 +246,7 @@ impl<T: Row> TestTable<'_, T> {
     }
 
     /// How many rows there are.
-    pub fn len(&self) -> Result<u64> {
+    pub fn count(&self) -> Result<u64> {
         Ok(View::<T>::new(&self.app.worker)?.local().len())
     }
 }

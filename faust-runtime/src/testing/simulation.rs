@@ -62,7 +62,12 @@ async fn count(
     totals: Sink<Total>,
 ) -> Result<u64> {
     trend.at(&word).update(&word.word, |n| *n += 1).await?;
-    let n = counts.update(&word.word, |n| { *n += 1; *n }).await?;
+    let n = counts
+        .update(&word.word, |n| {
+            *n += 1;
+            *n
+        })
+        .await?;
     totals.send(Total { word: word.word.clone(), n }).await?;
     Ok(n)
 }
@@ -229,7 +234,8 @@ fn counted<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<String, u64> {
 /// What must hold when everything is processed, whatever happened before.
 fn check(world: &World, members: &[&Member], what: &str) {
     let words = world.cluster.records("words");
-    let recount = counted(words.iter().map(|seen| std::str::from_utf8(seen.key.as_ref().unwrap()).unwrap()));
+    let recount =
+        counted(words.iter().map(|seen| std::str::from_utf8(seen.key.as_ref().unwrap()).unwrap()));
     let exact = counted(LINES.iter().flat_map(|line| line.split(' ')));
     let (mut counts, mut lengths) = (BTreeMap::new(), BTreeMap::new());
     for member in members {
@@ -251,7 +257,11 @@ fn check(world: &World, members: &[&Member], what: &str) {
         Guarantee::AtLeastOnce => {
             for (word, n) in &exact {
                 assert!(recount[word] >= *n, "{what}: no `{word}` is lost");
-                assert_eq!(totals[word].iter().max(), Some(&recount[word]), "{what}: the last total of `{word}`");
+                assert_eq!(
+                    totals[word].iter().max(),
+                    Some(&recount[word]),
+                    "{what}: the last total of `{word}`"
+                );
             }
         }
     }

@@ -226,7 +226,8 @@ impl Worker {
 
     /// Where other workers reach this one; told to the group at the next join.
     pub(crate) fn announce(&self, endpoint: String) {
-        let ids = (0..self.settings.shards.max(1)).map(|shard| self.transactional_id(shard)).collect();
+        let ids =
+            (0..self.settings.shards.max(1)).map(|shard| self.transactional_id(shard)).collect();
         self.assignment.announce(Announcement { endpoint, ids });
     }
 
@@ -236,7 +237,8 @@ impl Worker {
 
     /// The name here of a topic that is declared under this one.
     pub(crate) fn topic_name(&self, declared: &str) -> Arc<str> {
-        match self.topology.topic_index(declared).and_then(|index| self.topology.topics.get(index)) {
+        match self.topology.topic_index(declared).and_then(|index| self.topology.topics.get(index))
+        {
             Some(topic) => topic.name.clone(),
             None => self.settings.topic_name(declared).into(),
         }
@@ -322,7 +324,9 @@ impl Worker {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let own = self.assignment.own_endpoint();
         Ok(match owners.get(&(group, partition)) {
-            Some(endpoint) if *endpoint != own && !endpoint.is_empty() => Lookup::At(endpoint.clone()),
+            Some(endpoint) if *endpoint != own && !endpoint.is_empty() => {
+                Lookup::At(endpoint.clone())
+            }
             _ => Lookup::Moving,
         })
     }

@@ -26,7 +26,8 @@ impl Place {
             }
             Self::Threads => {
                 let body = move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+                    let runtime =
+                        tokio::runtime::Builder::new_current_thread().enable_time().build();
                     match runtime {
                         Ok(runtime) => {
                             let local = tokio::task::LocalSet::new();
@@ -45,7 +46,11 @@ impl Place {
     }
 
     /// Runs something and waits for what it gives; `None` if it was ended.
-    pub(crate) fn run<F, Fut, R>(self, name: &str, make: F) -> impl Future<Output = Option<R>> + use<F, Fut, R>
+    pub(crate) fn run<F, Fut, R>(
+        self,
+        name: &str,
+        make: F,
+    ) -> impl Future<Output = Option<R>> + use<F, Fut, R>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = R> + 'static,

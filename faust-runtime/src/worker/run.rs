@@ -42,7 +42,8 @@ impl Running {
             instance_id: Some(format!("{}-{}", worker.topology.group, worker.id)),
             assignor: worker.assignment.clone(),
         })?;
-        let control = Control::new(worker.clone(), worker.assignment.clone(), member, shards.clone());
+        let control =
+            Control::new(worker.clone(), worker.assignment.clone(), member, shards.clone());
         let (stop, stopped) = oneshot::channel();
         worker.place.spawn("faust-control", move || control.run(stopped));
         let (replies_until, ended) = oneshot::channel::<()>();
@@ -60,6 +61,7 @@ impl Running {
         Ok(Self { worker, shards, stop, jobs, unfinished, _replies: replies_until })
     }
 
+    #[cfg(test)]
     pub(crate) fn worker(&self) -> &Worker {
         &self.worker
     }

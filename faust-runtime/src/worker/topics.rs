@@ -1,7 +1,7 @@
 //! The topics of an app before it runs: those that are missing are created, those that are there must fit.
 
-use crate::app::topology::{Table, Topology};
 use crate::app::Settings;
+use crate::app::topology::{Table, Topology};
 use crate::define::TopicDef;
 use crate::kafka::{Broker, KafkaError, NewTopic};
 use crate::time::millis;
@@ -15,13 +15,19 @@ use tokio::time::sleep;
 #[non_exhaustive]
 pub(crate) enum TopicsError {
     /// Correct the declaration, or make the topic anew.
-    #[error("topic `{topic}` has {found} partitions, but {who} declares {declared}: correct the declaration, or make the topic anew")]
+    #[error(
+        "topic `{topic}` has {found} partitions, but {who} declares {declared}: correct the declaration, or make the topic anew"
+    )]
     Count { topic: Arc<str>, found: u32, declared: u32, who: String },
     /// Give both the same count.
-    #[error("topic `{topic}` has {count} partitions, but `{other}`, which is processed together with it, has {others}: give both the same count")]
+    #[error(
+        "topic `{topic}` has {count} partitions, but `{other}`, which is processed together with it, has {others}: give both the same count"
+    )]
     NotCopartitioned { topic: Arc<str>, count: u32, other: Arc<str>, others: u32 },
     /// Create it, or declare it without `external`.
-    #[error("topic `{topic}` is declared `external`, but it does not exist: create it, or declare it without `external`")]
+    #[error(
+        "topic `{topic}` is declared `external`, but it does not exist: create it, or declare it without `external`"
+    )]
     Missing { topic: Arc<str> },
     /// The broker.
     #[error(transparent)]

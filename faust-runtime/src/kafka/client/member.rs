@@ -32,9 +32,9 @@ impl native::Assignor for Hooks {
         let owned = |member: &native::MemberInfo| {
             let still = |of: &&native::TopicPartition| {
                 // Of two that claim a partition the one of the later generation is right.
-                !members.iter().any(|other| {
-                    other.generation > member.generation && other.owned.contains(of)
-                })
+                !members
+                    .iter()
+                    .any(|other| other.generation > member.generation && other.owned.contains(of))
             };
             member.owned.iter().filter(still).cloned().map(from_tp).collect()
         };
@@ -46,8 +46,10 @@ impl native::Assignor for Hooks {
                 user_data: member.user_data.clone(),
             })
             .collect();
-        let topics: Vec<(Arc<str>, u32)> =
-            topics.iter().map(|(name, count)| (name.as_str().into(), (*count).max(0) as u32)).collect();
+        let topics: Vec<(Arc<str>, u32)> = topics
+            .iter()
+            .map(|(name, count)| (name.as_str().into(), (*count).max(0) as u32))
+            .collect();
         self.0
             .assign(members, &topics)
             .into_iter()
@@ -65,7 +67,11 @@ impl native::Assignor for Hooks {
 }
 
 impl Membership {
-    pub(super) fn join(config: &Config, group: &str, how: MemberConfig) -> Result<Self, KafkaError> {
+    pub(super) fn join(
+        config: &Config,
+        group: &str,
+        how: MemberConfig,
+    ) -> Result<Self, KafkaError> {
         let topics: Vec<&str> = how.topics.iter().map(|topic| &**topic).collect();
         let strategy = native::Strategy::Assignor(Arc::new(Hooks(how.assignor)));
         let member =

@@ -121,8 +121,13 @@ fn report(
             let now = started.elapsed().as_secs() + 30;
             let last = said.load(Ordering::Relaxed);
             let mine = now >= last + 30 || last == 0;
-            if mine && said.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                tracing::warn!(address, "no Kafka broker answers ({text}); the client goes on trying");
+            if mine
+                && said.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            {
+                tracing::warn!(
+                    address,
+                    "no Kafka broker answers ({text}); the client goes on trying"
+                );
             }
         }
         error => tracing::warn!(client = event.client, "{error}"),
@@ -152,10 +157,10 @@ impl Inner {
 }
 
 /// A client that is made when it is first needed.
-fn made<'a, T>(
-    cell: &'a OnceLock<T>,
+fn made<T>(
+    cell: &OnceLock<T>,
     make: impl FnOnce() -> native::Result<T>,
-) -> Result<&'a T, KafkaError> {
+) -> Result<&T, KafkaError> {
     if let Some(made) = cell.get() {
         return Ok(made);
     }
@@ -195,7 +200,9 @@ impl Broker for Client {
             for (topic, result) in topics.iter().zip(results) {
                 match result {
                     Ok(()) | Err(native::Error::TopicExists { .. }) => {}
-                    Err(error) => return Err(failed(&format!("creating topic `{}`", topic.name), error)),
+                    Err(error) => {
+                        return Err(failed(&format!("creating topic `{}`", topic.name), error));
+                    }
                 }
             }
             Ok(())
@@ -306,10 +313,7 @@ impl Broker for Client {
         Ok(Box::new(Plain::new(self.0.clone(), producer.clone())))
     }
 
-    fn transactional(
-        &self,
-        id: &str,
-    ) -> BoxFuture<'_, Result<Box<dyn Transactional>, KafkaError>> {
+    fn transactional(&self, id: &str) -> BoxFuture<'_, Result<Box<dyn Transactional>, KafkaError>> {
         let id = id.to_string();
         let shared = self.0.clone();
         self.blocking(move |inner| {

@@ -67,10 +67,15 @@ impl Plain {
         Self { inner, producer, handles: Handles::default(), deliveries: Deliveries::new(1) }
     }
 
-    fn send_counted(&mut self, outgoing: &Outgoing<'_>, deliveries: &Deliveries) -> Result<(), SendError> {
+    fn send_counted(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        deliveries: &Deliveries,
+    ) -> Result<(), SendError> {
         let (inner, producer) = (&self.inner, &self.producer);
-        let topic =
-            self.handles.get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
+        let topic = self
+            .handles
+            .get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
         producer.send(topic, &record(outgoing), Some((deliveries, 0))).map_err(refused)
     }
 }
@@ -126,7 +131,13 @@ pub(super) struct Txn {
 
 impl Txn {
     pub(super) fn new(inner: Arc<Inner>, producer: native::TransactionalProducer) -> Self {
-        Self { inner, producer, handles: Handles::default(), deliveries: Deliveries::new(1), slots: 0 }
+        Self {
+            inner,
+            producer,
+            handles: Handles::default(),
+            deliveries: Deliveries::new(1),
+            slots: 0,
+        }
     }
 }
 
@@ -154,8 +165,9 @@ impl Transactional for Txn {
 
     fn send(&mut self, outgoing: &Outgoing<'_>, slot: Option<u32>) -> Result<(), SendError> {
         let (inner, producer) = (&self.inner, &self.producer);
-        let topic =
-            self.handles.get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
+        let topic = self
+            .handles
+            .get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
         let slot = slot.unwrap_or(self.slots);
         producer.send(topic, &record(outgoing), Some((&self.deliveries, slot))).map_err(refused)
     }
@@ -182,8 +194,10 @@ impl Txn {
         let offsets: Vec<_> =
             offsets.iter().map(|c| (to_tp(&c.partition), c.offset, c.metadata.as_str())).collect();
         // The group's generation may have changed since the last cut: what counts is the one of this moment.
-        let member = self.inner.member().ok_or_else(|| TxnError::Abortable("not in the group".into()))?;
-        let group = member.group_metadata().map_err(|error| TxnError::Abortable(error.to_string()))?;
+        let member =
+            self.inner.member().ok_or_else(|| TxnError::Abortable("not in the group".into()))?;
+        let group =
+            member.group_metadata().map_err(|error| TxnError::Abortable(error.to_string()))?;
         again(|| self.producer.send_offsets(&offsets, &group, TXN))?;
         again(|| self.producer.commit(TXN))?;
         Ok((0..self.slots).map(|slot| offset(&self.deliveries, slot)).collect())

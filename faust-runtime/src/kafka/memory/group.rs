@@ -107,10 +107,12 @@ impl Membership {
         match state.group.members.get_mut(&id) {
             // A static member that comes back has what the last rebalance gave it, and nobody else notices.
             Some(known) => {
-                let (owned, plan) = (std::mem::take(&mut known.owned), std::mem::take(&mut known.plan));
+                let (owned, plan) =
+                    (std::mem::take(&mut known.owned), std::mem::take(&mut known.plan));
                 joined.config.assignor.assigned(&plan);
                 *known = Joined { owned, plan, ..joined };
-                let _ = known.events.send(MemberEvent::Assigned(known.owned.iter().cloned().collect()));
+                let _ =
+                    known.events.send(MemberEvent::Assigned(known.owned.iter().cloned().collect()));
                 if state.group.wanted {
                     state.rebalance();
                 }

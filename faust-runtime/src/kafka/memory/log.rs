@@ -27,7 +27,6 @@ pub(super) struct Record {
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) partition: u32,
-    pub(crate) offset: Offset,
     pub(crate) timestamp: Timestamp,
     pub(crate) key: Option<Bytes>,
     pub(crate) value: Option<Bytes>,
@@ -49,7 +48,9 @@ impl Record {
             value: value.map(Bytes::copy_from_slice),
             headers: headers
                 .iter()
-                .map(|(name, value)| (name.to_string(), Bytes::copy_from_slice(value.unwrap_or_default())))
+                .map(|(name, value)| {
+                    (name.to_string(), Bytes::copy_from_slice(value.unwrap_or_default()))
+                })
                 .collect(),
             txn,
             control: false,
@@ -142,7 +143,6 @@ impl Log {
         self.visible(self.start, txns)
             .map(|record| Seen {
                 partition,
-                offset: record.offset,
                 timestamp: record.timestamp,
                 key: record.key.clone(),
                 value: record.value.clone(),
@@ -166,7 +166,12 @@ pub(super) struct Reader {
 const BATCH: usize = 7;
 
 impl Reader {
-    pub(super) fn new(cluster: Cluster, process: Process, of: TopicPartition, from: Offset) -> Self {
+    pub(super) fn new(
+        cluster: Cluster,
+        process: Process,
+        of: TopicPartition,
+        from: Offset,
+    ) -> Self {
         Self { cluster, process, of, next: from, said: None }
     }
 }
@@ -190,7 +195,8 @@ impl Source for Reader {
             return Poll::Ready(Err(KafkaError::OutOfRange { partition: self.of.clone(), offset }));
         }
         let end = log.stable_end(&state.txns);
-        let records: Vec<Record> = log.visible(self.next, &state.txns).take(BATCH).cloned().collect();
+        let records: Vec<Record> =
+            log.visible(self.next, &state.txns).take(BATCH).cloned().collect();
         let at_end = records.len() < BATCH;
         self.next = match records.last() {
             Some(last) if !at_end => last.offset + 1,

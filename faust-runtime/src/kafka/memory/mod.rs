@@ -90,12 +90,8 @@ impl Cluster {
             .or_insert_with(|| (0..partitions).map(|_| Log::default()).collect());
     }
 
-    /// What the group has committed.
-    pub(crate) fn committed_offset(&self, of: &TopicPartition) -> Option<Committed> {
-        self.lock().committed.get(of).cloned()
-    }
-
     /// Commits from outside, as an operator's tool does.
+    #[cfg(test)]
     pub(crate) fn commit_from_outside(&self, of: TopicPartition, committed: Option<Committed>) {
         let mut state = self.lock();
         match committed {
@@ -110,11 +106,16 @@ impl State {
         self.topics.get_mut(topic)?.get_mut(partition as usize)
     }
 
-    fn append(&mut self, record: &Outgoing<'_>, now: Timestamp, txn: Option<u64>) -> Result<Offset, SendError> {
+    fn append(
+        &mut self,
+        record: &Outgoing<'_>,
+        now: Timestamp,
+        txn: Option<u64>,
+    ) -> Result<Offset, SendError> {
         let name = self.ids.get(record.topic.0 as usize).cloned().unwrap_or_default();
-        let log = self
-            .log(&name, record.partition)
-            .ok_or_else(|| SendError::Refused(format!("no partition {name}/{}", record.partition)))?;
+        let log = self.log(&name, record.partition).ok_or_else(|| {
+            SendError::Refused(format!("no partition {name}/{}", record.partition))
+        })?;
         let time = record.timestamp.unwrap_or(now);
         Ok(log.append(Record::new(record.key, record.value, record.headers, time, txn)))
     }
@@ -253,14 +254,12 @@ impl Broker for Connection {
         Ok(Box::new(Plain { cluster: self.cluster.clone(), process: self.process.clone() }))
     }
 
-    fn transactional(
-        &self,
-        id: &str,
-    ) -> BoxFuture<'_, Result<Box<dyn Transactional>, KafkaError>> {
+    fn transactional(&self, id: &str) -> BoxFuture<'_, Result<Box<dyn Transactional>, KafkaError>> {
         let id = id.to_string();
         async move {
             self.process.step("init transactions").await;
-            Ok(Box::new(transactional::Txn::init(self.cluster.clone(), self.process.clone(), id)) as _)
+            Ok(Box::new(transactional::Txn::init(self.cluster.clone(), self.process.clone(), id))
+                as _)
         }
         .boxed()
     }

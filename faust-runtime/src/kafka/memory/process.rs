@@ -22,6 +22,7 @@ struct Inner {
 
 impl Process {
     /// A worker that dies before its `step`-th step from now on.
+    #[cfg(test)]
     pub(crate) fn dying_at(step: u64) -> Self {
         let this = Self::default();
         this.0.die_at.store(step, Ordering::Relaxed);
@@ -49,6 +50,7 @@ impl Process {
     }
 
     /// How many steps it has taken, and the name of the last.
+    #[cfg(test)]
     pub(crate) fn steps(&self) -> (u64, &'static str) {
         let last = *self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         (self.0.steps.load(Ordering::Relaxed), last)

@@ -22,7 +22,15 @@ impl Txn {
         }
         state.producers.insert(id.clone(), (epoch + 1, None));
         drop(state);
-        Self { cluster, process, id, epoch: epoch + 1, open: None, slots: 0, highest: HashMap::new() }
+        Self {
+            cluster,
+            process,
+            id,
+            epoch: epoch + 1,
+            open: None,
+            slots: 0,
+            highest: HashMap::new(),
+        }
     }
 
     fn end(&mut self, commit: bool) -> Result<(), TxnError> {

@@ -50,7 +50,11 @@ pub(crate) async fn recover(
     let mut replayed = 0;
     while mark.changelog < end {
         let mut reader = broker.restore(of, mark.changelog)?;
-        match read(&mut *reader, &*store, &mut mark, end, &mut replayed, &|at| report(from, at, end)).await {
+        match read(&mut *reader, &*store, &mut mark, end, &mut replayed, &|at| {
+            report(from, at, end)
+        })
+        .await
+        {
             Ok(()) => {}
             Err(RecoveryError::Kafka(error)) if !matches!(error, KafkaError::OutOfRange { .. }) => {
                 tracing::warn!(%error, changelog = %of, "recovery was interrupted; going on");

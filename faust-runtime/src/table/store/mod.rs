@@ -52,7 +52,7 @@ pub(crate) struct Mark {
 /// What a store can report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The disk refused: make room or mend it, then start again; nothing that was committed is lost.
     #[error("{path}: {cause}")]
     Io {
