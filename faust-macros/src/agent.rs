@@ -5,7 +5,8 @@ use crate::handles::Handles;
 use crate::krate::{Krate, hygienic};
 use crate::options::Options;
 use crate::said::Said;
-use crate::signature::{Function, anchor, last_name};
+use crate::signature::Function;
+use crate::types::{anchor, is_input};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Index, LitStr, Type};
@@ -82,10 +83,6 @@ fn inputs(function: &mut Function, errors: &mut Errors) -> (Option<Type>, Vec<Ty
         _ => {}
     }
     (input, handles)
-}
-
-fn is_input(ty: &Type) -> bool {
-    last_name(ty).is_some_and(|name| name == "Event" || name == "Stream")
 }
 
 fn generate(agent: &Agent) -> TokenStream {

@@ -5,10 +5,10 @@ use crate::errors::Errors;
 use crate::handles::Handles;
 use crate::krate::{Krate, hygienic};
 use crate::options::Options;
-use crate::signature::{Function, Parameter, documentation};
+use crate::signature::{Function, Parameter};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, FnArg, Pat, Type};
+use syn::{Attribute, Expr, FnArg, Lit, Meta, MetaNameValue, Pat, Type};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -136,4 +136,21 @@ fn arguments(parameters: &[Kind], handles: &Handles<'_>, params: &Ident) -> Vec<
         Kind::Handle(_) => handles.next(),
     };
     parameters.iter().filter_map(value).collect()
+}
+
+/// The first paragraph of a doc comment, on one line.
+fn documentation(attrs: &[Attribute]) -> String {
+    let lines = attrs.iter().filter_map(|attr| match &attr.meta {
+        Meta::NameValue(MetaNameValue { path, value: Expr::Lit(literal), .. })
+            if path.is_ident("doc") =>
+        {
+            match &literal.lit {
+                Lit::Str(line) => Some(line.value().trim().to_string()),
+                _ => None,
+            }
+        }
+        _ => None,
+    });
+    let lines = lines.skip_while(String::is_empty).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }

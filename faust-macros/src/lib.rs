@@ -4,73 +4,73 @@
 //! model and collects every error, `generate` turns the model into tokens and cannot fail. On a mistake the user's item
 //! stays as it is, the errors follow, and then what could still be generated, so that uses of the name are no errors.
 
-mod closest;
-mod errors;
-mod handles;
-mod krate;
+#![expect(missing_docs, reason = "the documentation is on the re-exports")]
+#![expect(clippy::large_enum_variant, reason = "there is one model an expansion")]
+
+// What is read: attributes and the items under them.
 mod literal;
 mod options;
-mod said;
+mod record;
 mod signature;
 
+// The macros.
 mod agent;
 mod app;
 mod command;
 mod page;
-mod record;
 mod table;
 mod task;
 mod timer;
 mod topic;
+
+// What they share in saying it.
+mod closest;
+mod errors;
+mod handles;
+mod krate;
+mod said;
+mod types;
 
 #[cfg(test)]
 mod tests;
 
 use proc_macro::TokenStream;
 
-#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn topic(attr: TokenStream, item: TokenStream) -> TokenStream {
     topic::expand(attr.into(), item.into()).into()
 }
 
-#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn table(attr: TokenStream, item: TokenStream) -> TokenStream {
     table::expand(attr.into(), item.into()).into()
 }
 
-#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn agent(attr: TokenStream, item: TokenStream) -> TokenStream {
     agent::expand(attr.into(), item.into()).into()
 }
 
-#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn timer(attr: TokenStream, item: TokenStream) -> TokenStream {
     timer::expand(attr.into(), item.into()).into()
 }
 
-#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn task(attr: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(attr.into(), item.into()).into()
 }
 
-#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn page(attr: TokenStream, item: TokenStream) -> TokenStream {
     page::expand(attr.into(), item.into()).into()
 }
 
-#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn command(attr: TokenStream, item: TokenStream) -> TokenStream {
     command::expand(attr.into(), item.into()).into()
 }
 
-#[allow(missing_docs)]
 #[proc_macro_attribute]
 pub fn app(attr: TokenStream, item: TokenStream) -> TokenStream {
     app::expand(attr.into(), item.into()).into()

@@ -2,15 +2,12 @@
 
 use crate::errors::Errors;
 use crate::krate::{Krate, hygienic};
+use crate::types::{anchor, is_input, pretty};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned;
-use syn::{
-    Attribute, Expr, FnArg, Lit, Meta, MetaNameValue, Pat, ReturnType, Safety, Signature, Token,
-    Type, Visibility,
-};
+use syn::{Attribute, FnArg, Pat, ReturnType, Safety, Signature, Token, Type, Visibility};
 
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
@@ -164,6 +161,9 @@ impl Function {
                     fault(ty, format!("parameters are taken by value: write `{}`", pretty(inner)));
                 }
                 Type::ImplTrait(ty) => fault(ty, format!("{a} cannot be generic: name the type")),
+                ty if noun != "agent" && is_input(ty) => {
+                    fault(ty, "only an agent has an input: ask for a handle".to_string());
+                }
                 _ => {}
             }
         }
@@ -196,47 +196,6 @@ fn parse(input: ParseStream<'_>) -> syn::Result<Function> {
     });
     let parameters = parameters.collect();
     Ok(Function { attrs, vis, parameters, body: input.parse()?, signature, callable: true })
-}
-
-/// The one token of a type that carries errors: the last name of its path.
-pub(crate) fn anchor(ty: &Type) -> Span {
-    last_name(ty).map_or_else(|| ty.span(), Ident::span)
-}
-
-/// The last name of a type's path: `Table` of `faust::Table<Count>`.
-pub(crate) fn last_name(ty: &Type) -> Option<&Ident> {
-    match ty {
-        Type::Path(ty) => ty.path.segments.last().map(|segment| &segment.ident),
-        Type::Group(ty) => last_name(&ty.elem),
-        _ => None,
-    }
-}
-
-/// The first paragraph of a doc comment, on one line.
-pub(crate) fn documentation(attrs: &[Attribute]) -> String {
-    let lines = attrs.iter().filter_map(|attr| match &attr.meta {
-        Meta::NameValue(MetaNameValue { path, value: Expr::Lit(literal), .. })
-            if path.is_ident("doc") =>
-        {
-            match &literal.lit {
-                Lit::Str(line) => Some(line.value().trim().to_string()),
-                _ => None,
-            }
-        }
-        _ => None,
-    });
-    let lines = lines.skip_while(String::is_empty).take_while(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(" ")
-}
-
-/// Tokens as people write them, for short types.
-pub(crate) fn pretty(tokens: TokenStream) -> String {
-    tokens
-        .to_string()
-        .replace(" < ", "<")
-        .replace(" >", ">")
-        .replace(" ::", "::")
-        .replace(":: ", "::")
 }
 
 fn with_article(noun: &str) -> String {

@@ -7,7 +7,7 @@ use crate::literal::{duration, duration_tokens, name_in_kafka};
 use crate::options::Options;
 use crate::record::{Field, Form, Key, Struct, find};
 use crate::said::Said;
-use crate::signature::anchor;
+use crate::types::anchor;
 use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;

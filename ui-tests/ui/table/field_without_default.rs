@@ -2,6 +2,7 @@
 use faust::prelude::*;
 
 #[derive(Clone, faust::Serialize, faust::Deserialize)]
+#[serde(crate = "faust::serde")]
 struct Money(u64);
 
 #[table("balances", key = account)]

@@ -2,6 +2,7 @@
 use faust::prelude::*;
 
 #[derive(Clone, PartialEq, Eq, faust::Serialize, faust::Deserialize)]
+#[serde(crate = "faust::serde")]
 struct Celsius(u64);
 
 #[table("measures")]

@@ -125,8 +125,9 @@ fn refuses_what_is_listed_twice() {
     check(twice, "agent `count` is listed twice");
     let two = AppDef { agents: &[count::AGENT, recount::AGENT], ..SHOP };
     check(two, "two agents are named `count`: FIRST and SECOND");
-    let twice = AppDef { timers: &[watch::TIMER, watch::TIMER], ..SHOP };
-    check(twice, "timer `watch` is listed twice");
+    let timers = &[relay::TIMER, relay::TIMER];
+    let twice = AppDef { agents: &[count::AGENT], timers, ..SHOP };
+    check(twice, "timer `relay` is listed twice");
     let pages = AppDef { pages: &[get_count::PAGE, get_tally::PAGE], ..SHOP };
     check(pages, "two pages answer `GET /count`: ONE and OTHER");
 }
@@ -170,8 +171,8 @@ impl Agent for Owner {
     const OPTIONS: crate::agent::AgentOptions =
         crate::agent::AgentOptions::new("owner", Place { file: "owner.rs", line: 1 });
 
-    async fn call(_: Event<Word>, _: &mut Self::Params) -> Result<()> {
-        Ok(())
+    fn call(_: Event<Word>, _: &mut Self::Params) -> impl Future<Output = Result<()>> + use<> {
+        std::future::ready(Ok(()))
     }
 }
 
@@ -187,6 +188,8 @@ fn refuses_counts_that_differ() {
 #[test]
 fn keeps_within_its_buffer() {
     let long = "x".repeat(2_000);
-    let text = message(move || super::message::Message::new().text("a").text(&long).number(1_234_567).fail());
+    let text = message(move || {
+        super::message::Message::new().text("a").text(&long).number(1_234_567).fail()
+    });
     assert_eq!(text, "a1234567");
 }
