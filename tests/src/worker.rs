@@ -1,0 +1,122 @@
+//! A worker: a process that can be asked, stopped and killed.
+
+use crate::{LONG, eventually};
+use reqwest::blocking::{Client, Response};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+
+/// A running worker. It is killed when it is dropped.
+pub struct Worker {
+    pub(crate) child: Child,
+    /// What it prints, and what it logs.
+    pub(crate) stdout: PathBuf,
+    pub(crate) stderr: PathBuf,
+}
+
+impl Worker {
+    /// What it has printed so far.
+    pub fn printed(&self) -> String {
+        fs::read_to_string(&self.stdout).unwrap()
+    }
+
+    /// What it has logged so far.
+    pub fn logged(&self) -> String {
+        fs::read_to_string(&self.stderr).unwrap()
+    }
+
+    /// Waits until it has printed something.
+    pub fn wait_until_printed(&self, text: &str) {
+        eventually(&format!("printed {text}"), || self.printed().contains(text).then_some(()));
+    }
+
+    /// Where it answers, once it has said so.
+    fn url(&self, path: &str) -> String {
+        let endpoint = eventually("the screen", || {
+            let printed = self.printed();
+            let line = printed.lines().find_map(|line| line.trim().strip_prefix("web "))?;
+            printed.contains("commits").then(|| line.trim().to_string())
+        });
+        format!("{endpoint}{path}")
+    }
+
+    /// Waits until it has started: it has joined, and its tasks run.
+    pub fn wait_until_ready(&self) {
+        eventually("ready", || (self.get("/health/ready").0 == 200).then_some(()));
+    }
+
+    /// Asks for a path: status and body. Status 0: it does not answer.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let client = Client::builder().timeout(LONG).build().unwrap();
+        answer(client.get(self.url(path)).send())
+    }
+
+    /// As [`get`](Self::get).
+    pub fn post(&self, path: &str) -> (u16, String) {
+        let client = Client::builder().timeout(LONG).build().unwrap();
+        answer(client.post(self.url(path)).send())
+    }
+
+    /// The rows of a table, those of other workers too, or only its own.
+    pub fn rows(&self, table: &str, everywhere: bool) -> BTreeMap<String, u64> {
+        let (status, body) = self.get(&format!("/table/{table}?everywhere={everywhere}"));
+        assert_eq!(status, 200, "{body}");
+        let rows: Vec<Row> = serde_json::from_str(&body).unwrap();
+        map(rows)
+    }
+
+    /// Kills it: `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends a signal, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until it ends; its exit code.
+    pub fn wait(mut self) -> Option<i32> {
+        eventually("the worker ends", || self.child.try_wait().unwrap()).code()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn answer(response: reqwest::Result<Response>) -> (u16, String) {
+    match response {
+        Ok(response) => (response.status().as_u16(), response.text().unwrap_or_default()),
+        Err(error) => (0, error.to_string()),
+    }
+}
+
+/// A row as workers and the command line show it.
+#[derive(Deserialize)]
+pub(crate) struct Row {
+    key: String,
+    value: u64,
+}
+
+/// Rows by key; none may be there twice.
+pub(crate) fn map(rows: impl IntoIterator<Item = Row>) -> BTreeMap<String, u64> {
+    let mut map = BTreeMap::new();
+    for Row { key, value } in rows {
+        assert!(map.insert(key.clone(), value).is_none(), "{key} is there twice");
+    }
+    map
+}
