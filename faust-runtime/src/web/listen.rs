@@ -10,7 +10,6 @@ const DEFAULT_PORT: u16 = 6066;
 /// A port that is taken and not served yet.
 pub(crate) struct Listener {
     pub(super) socket: TcpListener,
-    address: SocketAddr,
     endpoint: String,
 }
 
@@ -68,12 +67,7 @@ impl Listener {
             Some(endpoint) => endpoint.trim_end_matches('/').to_string(),
             None => format!("http://{}", SocketAddr::new(reachable(address.ip()), address.port())),
         };
-        Ok(Self { socket, address, endpoint })
-    }
-
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        Ok(Self { socket, endpoint })
     }
 
     /// The URL under which other workers reach it.
@@ -101,9 +95,10 @@ mod tests {
     async fn a_given_port_must_be_free_and_a_default_one_moves_on() {
         let first = Listener::bind(&Settings::default()).await.unwrap();
         let second = Listener::bind(&Settings::default()).await.unwrap();
-        assert_ne!(first.address(), second.address());
-        assert_eq!(first.endpoint(), format!("http://{}", first.address()));
-        let given = Settings { web_port: Some(first.address().port()), ..Settings::default() };
+        assert_ne!(first.endpoint(), second.endpoint());
+        let address = first.socket.local_addr().unwrap();
+        assert_eq!(first.endpoint(), format!("http://{address}"));
+        let given = Settings { web_port: Some(address.port()), ..Settings::default() };
         let error = Listener::bind(&given).await.err().unwrap();
         assert!(matches!(error, ListenError::InUse(_)));
     }

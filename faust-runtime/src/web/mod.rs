@@ -10,8 +10,10 @@ mod status;
 mod table;
 
 pub(crate) use listen::Listener;
-pub use page::{Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond};
 pub(crate) use page::problem;
+pub use page::{
+    Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond,
+};
 pub(crate) use remote::{Rows, fetch_row, table_url};
 pub(crate) use router::{call, router, serve};
 pub(crate) use row::{Printer, Wanted};

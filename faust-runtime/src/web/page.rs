@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use std::future::Future;
 
 /// A page: an async function that answers HTTP requests; `#[page]` implements it for a type that has the function's
@@ -127,9 +127,7 @@ pub fn from_parts<'a, T: PagePart>(
     parts: &'a mut Parts,
     worker: &'a Worker,
 ) -> BoxFuture<'a, Result<T, Response>> {
-    T::from_request_parts(parts, worker)
-        .map(|read| read.map_err(IntoResponse::into_response))
-        .boxed()
+    T::from_request_parts(parts, worker).map_err(IntoResponse::into_response).boxed()
 }
 
 /// Reads the last parameter, which may take the body.
@@ -138,7 +136,7 @@ pub fn from_request<T: PageBody<M>, M: 'static>(
     request: Request,
     worker: &Worker,
 ) -> BoxFuture<'_, Result<T, Response>> {
-    T::from_request(request, worker).map(|read| read.map_err(IntoResponse::into_response)).boxed()
+    T::from_request(request, worker).map_err(IntoResponse::into_response).boxed()
 }
 
 /// `Ok` as its response; an error as a problem: 404 for [`NotFound`], 503 for [`Unavailable`], 500 otherwise.
