@@ -64,13 +64,17 @@ impl Unavailable {
 #[non_exhaustive]
 pub enum HandleError {
     /// A staged call ran outside an event, for example in a spawned task: move it into the agent's own future.
-    #[error("{what} belongs to an event, and none is being processed here: call it in the agent itself, not in a spawned task")]
+    #[error(
+        "{what} belongs to an event, and none is being processed here: call it in the agent itself, not in a spawned task"
+    )]
     NoEvent {
         /// The call, such as ``table `counts` ``.
         what: String,
     },
     /// A row was written under a key of another partition: write it from an agent of a topic with that key.
-    #[error("table `{table}`: key {key} belongs to partition {belongs}, but this event is of partition {here}; send the key to a topic of its own first, or declare the table with `scope = partition`")]
+    #[error(
+        "table `{table}`: key {key} belongs to partition {belongs}, but this event is of partition {here}; send the key to a topic of its own first, or declare the table with `scope = partition`"
+    )]
     WrongPartition {
         /// The table.
         table: &'static str,
@@ -88,7 +92,9 @@ pub enum HandleError {
         table: &'static str,
     },
     /// An event staged more than its budget: write less in one event, or raise `stage_bytes`.
-    #[error("an event of agent `{agent}` staged more than {limit} bytes: do less in one event, or raise the setting `stage_bytes`")]
+    #[error(
+        "an event of agent `{agent}` staged more than {limit} bytes: do less in one event, or raise the setting `stage_bytes`"
+    )]
     StageFull {
         /// The agent.
         agent: &'static str,
@@ -96,7 +102,9 @@ pub enum HandleError {
         limit: usize,
     },
     /// An agent asked for a key that only it could process: it would wait for itself.
-    #[error("agent `{agent}` asks agent `{asked}` for a key of its own partition, which waits for this very event: send it with `cast`, or compute it here")]
+    #[error(
+        "agent `{agent}` asks agent `{asked}` for a key of its own partition, which waits for this very event: send it with `cast`, or compute it here"
+    )]
     AskOfSelf {
         /// The agent that asks.
         agent: &'static str,

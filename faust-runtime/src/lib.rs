@@ -25,27 +25,27 @@
 
 extern crate self as faust;
 
-pub mod define;
 mod codec;
+pub mod define;
 mod error;
 mod time;
 
-mod kafka;
-mod consumer;
-mod partition;
 pub mod agent;
-mod table;
 mod commit;
-mod rpc;
+mod consumer;
 mod handle;
+mod kafka;
+mod partition;
+mod rpc;
+mod table;
 
-mod schedule;
-mod web;
 mod app;
-mod worker;
 mod cli;
 mod monitor;
+mod schedule;
 pub mod testing;
+mod web;
+mod worker;
 
 pub use agent::{Agent, AgentParam, Param};
 pub use app::{
@@ -59,7 +59,8 @@ pub use define::{
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Ask, Context, Delivered, Event, InWindow, LocalView, Sink, State, Stream, Table, View, ViewInWindow,
+    Ask, Context, Delivered, Event, InWindow, LocalView, Sink, State, Stream, Table, View,
+    ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
@@ -108,9 +109,9 @@ pub mod __private {
         Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond,
     };
     pub use crate::worker::Worker;
-    pub use std::vec::Vec;
     pub use axum::extract::Request;
     pub use axum::response::Response;
     pub use clap;
     pub use serde;
+    pub use std::vec::Vec;
 }

@@ -32,7 +32,12 @@ async fn work(
     results: Sink<Outcome>,
     attempts: State<Attempts>,
 ) -> Result<u64> {
-    let n = done.update(&job.name, |n| { *n += 1; *n }).await?;
+    let n = done
+        .update(&job.name, |n| {
+            *n += 1;
+            *n
+        })
+        .await?;
     results.send(Outcome { name: job.name.clone() }).await?;
     assert_eq!(done.get(&job.name).await?, Some(n), "an event sees what it wrote");
     let attempt = attempts.0.fetch_add(1, Ordering::Relaxed) + 1;
@@ -101,7 +106,8 @@ async fn a_panic_within_an_update_releases_the_row() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_decoded_is_kept_in_the_dead_letters_and_the_rest_goes_on() -> Result<()> {
+async fn a_record_that_cannot_be_decoded_is_kept_in_the_dead_letters_and_the_rest_goes_on()
+-> Result<()> {
     let app = TestApp::start::<Atomic>().await?;
     app.send_bytes("jobs", Some(b"tea"), Some(b"{\"name\": 7}"), app.now())?;
     app.send_bytes("jobs", Some(b"tea"), None, app.now())?;
@@ -110,8 +116,14 @@ async fn a_record_that_cannot_be_decoded_is_kept_in_the_dead_letters_and_the_res
     assert_eq!(app.table::<Done>().get(&"tea".into()).await?, Some(1));
     let letters = app.dead_letters();
     assert_eq!(letters.len(), 2);
-    assert!(letters[0].iter().any(|(name, value)| name == "faust-error" && value.contains("invalid type")));
-    assert!(letters[1].iter().any(|(name, value)| name == "faust-error" && value.contains("tombstone")));
+    assert!(
+        letters[0]
+            .iter()
+            .any(|(name, value)| name == "faust-error" && value.contains("invalid type"))
+    );
+    assert!(
+        letters[1].iter().any(|(name, value)| name == "faust-error" && value.contains("tombstone"))
+    );
     Ok(())
 }
 

@@ -24,7 +24,12 @@ struct Tally {
 
 #[agent]
 async fn count(vote: Event<Vote>, tally: Table<Tally>, totals: Sink<Total>) -> Result<()> {
-    let n = tally.update(&vote.who, |n| { *n += 1; *n }).await?;
+    let n = tally
+        .update(&vote.who, |n| {
+            *n += 1;
+            *n
+        })
+        .await?;
     let total = Total { who: vote.who.clone(), n };
     if vote.last { totals.send(total).await } else { totals.send_latest(total).await }
 }

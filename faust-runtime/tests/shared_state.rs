@@ -1,8 +1,8 @@
 //! Two agents at one table, several lanes of one agent, keys that belong elsewhere, and more rows than the cache holds.
 
+use faust::Settings;
 use faust::prelude::*;
 use faust::testing::TestApp;
-use faust::Settings;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -106,7 +106,10 @@ async fn a_row_under_a_key_of_another_partition_is_an_error_that_names_both() ->
     assert_eq!(app.table::<Seen>().count()?, 0, "nothing of the event remains");
     let letters = app.dead_letters();
     let (_, error) = letters[0].iter().find(|(name, _)| name == "faust-error").unwrap();
-    assert!(error.contains("table `seen`: key") && error.contains("belongs to partition"), "{error}");
+    assert!(
+        error.contains("table `seen`: key") && error.contains("belongs to partition"),
+        "{error}"
+    );
     Ok(())
 }
 

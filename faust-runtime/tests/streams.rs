@@ -57,7 +57,9 @@ async fn check<A: faust::App>() -> Result<()> {
     assert_eq!(app.table::<Sum>().get(&"all".into()).await?, Some(1 + 2 + 4 + 5 + 6 + 8));
     let letters = app.dead_letters();
     assert_eq!(letters.len(), 2, "only what fails by itself: {letters:?}");
-    assert!(letters.iter().flatten().any(|(name, value)| name == "faust-error" && value == "thirteen"));
+    assert!(
+        letters.iter().flatten().any(|(name, value)| name == "faust-error" && value == "thirteen")
+    );
     app.send(Number { group: "all".into(), n: 9 }).await?;
     app.run_until_idle().await?;
     assert_eq!(app.table::<Sum>().get(&"all".into()).await?, Some(35));

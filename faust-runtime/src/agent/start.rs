@@ -151,8 +151,18 @@ impl Lane {
                 topic,
                 Some(delivery.timestamp),
                 headers,
-                |out| Ok(message.key.is_some_and(|key| { out.extend_from_slice(key); true })),
-                |out| Ok(message.value.is_some_and(|value| { out.extend_from_slice(value); true })),
+                |out| {
+                    Ok(message.key.is_some_and(|key| {
+                        out.extend_from_slice(key);
+                        true
+                    }))
+                },
+                |out| {
+                    Ok(message.value.is_some_and(|value| {
+                        out.extend_from_slice(value);
+                        true
+                    }))
+                },
                 |_| task.id.partition % partitions.max(1),
             )
         });
@@ -177,7 +187,9 @@ fn backoff(attempt: u32, offset: i64) -> Duration {
 }
 
 /// Polls a user's future; a panic is an error.
-pub(crate) async fn guarded<R, F: Future<Output: AgentOutput<Reply = R>>>(future: F) -> crate::Result<R> {
+pub(crate) async fn guarded<R, F: Future<Output: AgentOutput<Reply = R>>>(
+    future: F,
+) -> crate::Result<R> {
     match AssertUnwindSafe(future).catch_unwind().await {
         Ok(output) => output.into_result(),
         Err(panic) => Err(format!("panicked: {}", panic_text(&*panic)).into()),

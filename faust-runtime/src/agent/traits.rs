@@ -1,8 +1,8 @@
 //! What macros implement for functions, and what parameters implement.
 
 use super::start::Lane;
-use crate::worker::Worker;
 use crate::define::{Place, Record, RecordOps, TableDef, TopicDef, TopicUse};
+use crate::worker::Worker;
 use std::future::Future;
 use std::pin::Pin;
 

@@ -71,6 +71,10 @@ impl AppDef {
     /// The consumer group and the prefix of internal topics: the id, and from version 2 on the version, as Faust
     /// has it.
     pub fn group(&self) -> String {
-        if self.version == 1 { self.id.to_string() } else { format!("{}-v{}", self.id, self.version) }
+        if self.version == 1 {
+            self.id.to_string()
+        } else {
+            format!("{}-v{}", self.id, self.version)
+        }
     }
 }

@@ -7,7 +7,7 @@ pub(crate) mod topology;
 
 pub use check::{Keys, OwnsNone, require_app, require_copartitioned, require_entry};
 pub use def::{App, AppDef};
-pub(crate) use settings::{Names, Sources};
 pub use settings::{
     ChangedOffsets, Guarantee, Origin, Settings, SettingsError, StartAt, StoreKind,
 };
+pub(crate) use settings::{Names, Sources};

@@ -207,7 +207,9 @@ impl<'de> Decoder<'de> {
 
     fn json<T>(
         self,
-        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>) -> Result<T, Error>,
+        read: impl FnOnce(
+            &mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>,
+        ) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut json = serde_json::Deserializer::from_slice(self.bytes);
         let value = read(&mut json)?;

@@ -157,7 +157,11 @@ impl Committer {
 
     /// After an unknown outcome: a new producer with the same id ends the open transaction one way or the other, and
     /// then the committed metadata says which parts are in.
-    async fn settle_unknown(&mut self, cut: &mut Cut, outcome: &mut Outcome) -> Result<(), CommitError> {
+    async fn settle_unknown(
+        &mut self,
+        cut: &mut Cut,
+        outcome: &mut Outcome,
+    ) -> Result<(), CommitError> {
         self.producer = initialised(&*self.broker, &self.id).await;
         let of: Vec<TopicPartition> = cut
             .tasks

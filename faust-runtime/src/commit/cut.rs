@@ -161,8 +161,11 @@ impl Outbox {
         mut send: impl FnMut(&Outgoing<'_>) -> Result<(), E>,
     ) -> Result<(), (usize, E)> {
         for (index, entry) in self.entries.iter().enumerate().skip(from) {
-            let headers: Vec<(&str, Option<&[u8]>)> =
-                entry.headers.iter().map(|(name, value)| (name.as_str(), Some(&value[..]))).collect();
+            let headers: Vec<(&str, Option<&[u8]>)> = entry
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), Some(&value[..])))
+                .collect();
             let record = Outgoing {
                 topic: entry.topic,
                 partition: entry.partition,

@@ -94,7 +94,10 @@ impl Metadata {
     }
 
     /// Reads the metadata of a commit; `None` where it is not ours.
-    pub(crate) fn decode(of: &TopicPartition, commit: &Committed) -> Result<Option<Self>, KafkaError> {
+    pub(crate) fn decode(
+        of: &TopicPartition,
+        commit: &Committed,
+    ) -> Result<Option<Self>, KafkaError> {
         match serde_json::from_str::<Self>(&commit.metadata) {
             Ok(metadata) if metadata.format == FORMAT => Ok(Some(metadata)),
             Ok(metadata) => Err(KafkaError::failed(
@@ -147,7 +150,10 @@ mod tests {
         assert_eq!(Metadata::decode(&of, &commit).unwrap(), Some(metadata));
         let stranger = Committed { offset: 5, metadata: String::new() };
         assert_eq!(Metadata::decode(&of, &stranger).unwrap(), None);
-        let newer = Committed { offset: 5, metadata: r#"{"v":9,"by":"","epoch":0,"cut":0,"time":0,"agents":{}}"#.into() };
+        let newer = Committed {
+            offset: 5,
+            metadata: r#"{"v":9,"by":"","epoch":0,"cut":0,"time":0,"agents":{}}"#.into(),
+        };
         assert!(Metadata::decode(&of, &newer).unwrap_err().to_string().contains("format 9"));
     }
 }

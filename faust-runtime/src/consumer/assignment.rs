@@ -95,7 +95,8 @@ impl Assignment {
     }
 
     fn all_tasks(&self, topics: &[(Arc<str>, u32)]) -> Vec<TaskId> {
-        let count = |name: &Arc<str>| topics.iter().find(|(known, _)| known == name).map_or(0, |(_, n)| *n);
+        let count =
+            |name: &Arc<str>| topics.iter().find(|(known, _)| known == name).map_or(0, |(_, n)| *n);
         let groups = self.groups.iter().enumerate();
         groups
             .flat_map(|(group, names)| {
@@ -136,7 +137,9 @@ fn share_out(tasks: &[TaskId], owned: &[BTreeSet<TaskId>]) -> BTreeMap<TaskId, u
         if result.contains_key(task) {
             continue;
         }
-        let Some(least) = (0..owned.len()).min_by_key(|member| has.get(*member).copied()) else { break };
+        let Some(least) = (0..owned.len()).min_by_key(|member| has.get(*member).copied()) else {
+            break;
+        };
         result.insert(*task, least);
         if let Some(n) = has.get_mut(least) {
             *n += 1;
@@ -204,7 +207,9 @@ impl Assignor for Assignment {
     fn assigned(&self, user_data: &[u8]) {
         match serde_json::from_slice(user_data) {
             Ok(plan) => *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan,
-            Err(error) => tracing::error!(%error, "the group's plan cannot be read: do all workers run one version?"),
+            Err(error) => {
+                tracing::error!(%error, "the group's plan cannot be read: do all workers run one version?")
+            }
         }
     }
 }
@@ -222,7 +227,11 @@ mod tests {
 
     fn group(topics: &[&[&str]]) -> Assignment {
         let groups = topics.iter().map(|names| names.iter().map(|name| Arc::from(*name)).collect());
-        Assignment { groups: groups.collect(), announcement: RwLock::default(), plan: Mutex::default() }
+        Assignment {
+            groups: groups.collect(),
+            announcement: RwLock::default(),
+            plan: Mutex::default(),
+        }
     }
 
     fn member(id: &str, owned: Vec<TopicPartition>) -> MemberInfo {
@@ -234,12 +243,18 @@ mod tests {
     }
 
     /// Runs rounds until nothing moves; what each member has then, and how many rounds moved something.
-    fn settle(group: &Assignment, ids: &[&str], mut has: BTreeMap<String, Vec<TopicPartition>>) -> (BTreeMap<String, Vec<TopicPartition>>, usize) {
+    fn settle(
+        group: &Assignment,
+        ids: &[&str],
+        mut has: BTreeMap<String, Vec<TopicPartition>>,
+    ) -> (BTreeMap<String, Vec<TopicPartition>>, usize) {
         let topics = [("a".into(), 6), ("b".into(), 6), ("c".into(), 4)];
         for round in 0..10 {
-            let members = ids.iter().map(|id| member(id, has.get(*id).cloned().unwrap_or_default()));
+            let members =
+                ids.iter().map(|id| member(id, has.get(*id).cloned().unwrap_or_default()));
             let plans = group.assign(members.collect(), &topics);
-            let next: BTreeMap<_, _> = plans.into_iter().map(|plan| (plan.id, plan.partitions)).collect();
+            let next: BTreeMap<_, _> =
+                plans.into_iter().map(|plan| (plan.id, plan.partitions)).collect();
             let owners: Vec<&TopicPartition> = next.values().flatten().collect();
             assert_eq!(owners.len(), owners.iter().collect::<HashSet<_>>().len(), "one owner each");
             if next == has {

@@ -74,7 +74,8 @@ impl Control {
                 for of in &partitions {
                     self.owned.remove(of);
                 }
-                let stopping: BTreeSet<TaskId> = going.intersection(&self.running).copied().collect();
+                let stopping: BTreeSet<TaskId> =
+                    going.intersection(&self.running).copied().collect();
                 self.running.retain(|task| !going.contains(task));
                 self.worker.assigned(self.running.clone());
                 self.stop_tasks(stopping, lost).await;

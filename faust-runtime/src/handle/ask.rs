@@ -93,6 +93,9 @@ impl<A: Agent> Ask<A> {
         drop(record);
         let name = <RecordOf<A> as Record>::TOPIC.name;
         let (worker, id, partition) = self.address(name, key.as_deref())?;
+        if reply {
+            worker.replies.start(&worker).await?;
+        }
         let pending = worker.replies.expect(id.clone());
         let topic = worker.broker.topic_id(&worker.topic_name(name));
         let headers = [
@@ -113,7 +116,9 @@ impl<A: Agent> Ask<A> {
                 Ok(()) => return Ok(Request { worker, pending }),
                 Err(SendError::Full) => worker.room().await,
                 Err(error) => {
-                    return Err(HandleError::Send { topic: name.into(), cause: error.to_string() }.into());
+                    return Err(
+                        HandleError::Send { topic: name.into(), cause: error.to_string() }.into()
+                    );
                 }
             }
         }
@@ -128,19 +133,22 @@ impl<A: Agent> Ask<A> {
             let id = uuid::Uuid::new_v4().to_string();
             return Ok((worker.clone(), id, partition_of(key, partitions(worker))));
         }
-        with_current(|| format!("asking agent `{}`", A::OPTIONS.name), |lane, event| {
-            let worker = &lane.task.worker;
-            let partition = partition_of(key, partitions(worker));
-            let agent = lane.agent.name();
-            if agent == A::OPTIONS.name && partition == lane.task.id.partition {
-                return Err(HandleError::AskOfSelf { agent, asked: A::OPTIONS.name }.into());
-            }
-            let n = lane.asks.get();
-            lane.asks.set(n + 1);
-            let group = &worker.topology.group;
-            let id = format!("{group}/{agent}/{}/{}/{n}", lane.task.id.partition, event.offset);
-            Ok((worker.clone(), id, partition))
-        })
+        with_current(
+            || format!("asking agent `{}`", A::OPTIONS.name),
+            |lane, event| {
+                let worker = &lane.task.worker;
+                let partition = partition_of(key, partitions(worker));
+                let agent = lane.agent.name();
+                if agent == A::OPTIONS.name && partition == lane.task.id.partition {
+                    return Err(HandleError::AskOfSelf { agent, asked: A::OPTIONS.name }.into());
+                }
+                let n = lane.asks.get();
+                lane.asks.set(n + 1);
+                let group = &worker.topology.group;
+                let id = format!("{group}/{agent}/{}/{}/{n}", lane.task.id.partition, event.offset);
+                Ok((worker.clone(), id, partition))
+            },
+        )
     }
 }
 

@@ -89,7 +89,8 @@ impl<T: Record> Sink<T> {
             return self.send_outside(worker, encoded).await;
         }
         with_current(name::<T>, |lane, event| {
-            let make = || Box::new(Newest::<T>::new(self.topic, self.partitions)) as Box<dyn Latest>;
+            let make =
+                || Box::new(Newest::<T>::new(self.topic, self.partitions)) as Box<dyn Latest>;
             let sink = lane.task.latest(self.topic, make);
             lane.touch_latest(sink);
             let staged = lane.task.with_latest(sink, |latest| {

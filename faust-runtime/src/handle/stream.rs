@@ -151,10 +151,7 @@ impl<T: Record> AgentInput for Stream<T> {
 }
 
 /// Calls the function again and again: after a failure with the turn's events first.
-fn run<T: Record, A: Agent<Input = Stream<T>>>(
-    lane: Lane,
-    mut params: A::Params,
-) -> LaneFuture {
+fn run<T: Record, A: Agent<Input = Stream<T>>>(lane: Lane, mut params: A::Params) -> LaneFuture {
     let turn = Rc::new(Turn {
         lane,
         events: RefCell::default(),
@@ -177,7 +174,8 @@ fn run<T: Record, A: Agent<Input = Stream<T>>>(
                 Ok(_) => {
                     attempt = 0;
                     std::future::poll_fn(|cx| turn.poll_settle(cx)).await;
-                    let idle = before == turn.lane.state().reader.taken() && again == turn.again.borrow().len();
+                    let idle = before == turn.lane.state().reader.taken()
+                        && again == turn.again.borrow().len();
                     if idle && !turn.lane.stopping() {
                         let name = turn.lane.state().agent.name();
                         let what = "returned without reading its stream: loop until it ends";

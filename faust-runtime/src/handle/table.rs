@@ -126,7 +126,9 @@ impl Spot {
                 let row = match cache.find(self.start, key)? {
                     Found::Row(row) => row,
                     // The window is gone: the event goes on, and nothing of the row remains.
-                    Found::Late => return Ok(Tried::Done(write.take().map(|write| write(&mut None)))),
+                    Found::Late => {
+                        return Ok(Tried::Done(write.take().map(|write| write(&mut None))));
+                    }
                 };
                 if let Claim::Held(holder) = cache.claim(row, lane.id) {
                     if lane.task.would_deadlock(lane.id, holder) {

@@ -46,7 +46,11 @@ fn stage(
     let worker = &lane.task.worker;
     let topic_id = worker.broker.topic_id(topic);
     if worker.partitions_of(topic_id).is_none() && !topic.starts_with(replies::PREFIX) {
-        tracing::error!(topic, agent = lane.agent.name(), "a reply is wanted in a topic that is not there; it is dropped");
+        tracing::error!(
+            topic,
+            agent = lane.agent.name(),
+            "a reply is wanted in a topic that is not there; it is dropped"
+        );
         return Ok(());
     }
     let key = delivery.message().key.map(String::from_utf8_lossy);

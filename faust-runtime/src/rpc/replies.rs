@@ -1,7 +1,7 @@
 //! Replies on their way back: one topic a worker, and who waits for what.
 
 use super::ERROR;
-use crate::kafka::{At, Batch, KafkaError, NewTopic, TopicPartition};
+use crate::kafka::{At, Batch, KafkaError, NewTopic, Offset, TopicPartition};
 use crate::worker::Worker;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::time::sleep;
 
 /// How the names of reply topics begin, as in Faust.
@@ -25,6 +25,7 @@ pub(crate) struct Replies(Arc<Inner>);
 struct Inner {
     topic: String,
     pending: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
+    started: OnceCell<()>,
 }
 
 /// A reply that is waited for. Dropping it forgets the question.
@@ -37,7 +38,7 @@ pub(crate) struct Pending {
 impl Replies {
     pub(crate) fn new(worker_id: &str) -> Self {
         let topic = format!("{PREFIX}{worker_id}");
-        Self(Arc::new(Inner { topic, pending: Mutex::default() }))
+        Self(Arc::new(Inner { topic, pending: Mutex::default(), started: OnceCell::new() }))
     }
 
     /// The reply topic of this worker.
@@ -56,24 +57,59 @@ impl Replies {
         Pending { replies: self.clone(), id, answer }
     }
 
-    /// Reads the reply topic until the worker stops.
-    pub(crate) async fn run(self, worker: Worker) {
+    /// Makes sure that replies are read: the topic and its reader are made by the first question.
+    pub(crate) async fn start(&self, worker: &Worker) -> Result<(), KafkaError> {
+        let start = || async {
+            worker
+                .broker
+                .create_topics(vec![self.new_topic(worker.settings.topic_replicas)])
+                .await?;
+            let of = TopicPartition::new(self.topic(), 0);
+            // A topic that was just made may have no leader for a moment.
+            let mut tries = 0;
+            let end = loop {
+                match worker.broker.offsets(vec![of.clone()], At::End).await {
+                    Ok(end) => break end.first().copied().unwrap_or(0),
+                    Err(error) if tries >= 50 => return Err(error),
+                    Err(_) => tries += 1,
+                }
+                sleep(Duration::from_millis(100)).await;
+            };
+            let (replies, worker) = (self.clone(), worker.clone());
+            worker.clone().place.spawn("faust-replies", move || replies.run(worker, of, end));
+            Ok(())
+        };
+        self.0.started.get_or_try_init(start).await.map(|_| ())
+    }
+
+    /// Reads the reply topic until the worker stops. What was asked before is not waited for any more.
+    async fn run(self, worker: Worker, of: TopicPartition, from: Offset) {
+        let mut next = from;
         loop {
-            if let Err(error) = self.read(&worker).await {
-                tracing::warn!(%error, topic = self.topic(), "replies cannot be read; trying again");
-                sleep(Duration::from_secs(1)).await;
-            }
+            let error = tokio::select! {
+                error = self.read(&worker, &of, &mut next) => error,
+                () = worker.stopping() => return,
+            };
+            tracing::warn!(%error, topic = self.topic(), "replies cannot be read; trying again");
+            sleep(Duration::from_secs(1)).await;
         }
     }
 
-    async fn read(&self, worker: &Worker) -> Result<(), KafkaError> {
-        let of = TopicPartition::new(self.topic(), 0);
-        // What was asked before this process is not waited for any more.
-        let end = worker.broker.offsets(vec![of.clone()], At::End).await?;
-        let mut reader = worker.broker.source(&of, end.first().copied().unwrap_or(0))?;
+    async fn read(&self, worker: &Worker, of: &TopicPartition, next: &mut Offset) -> KafkaError {
+        let mut reader = match worker.broker.source(of, *next) {
+            Ok(reader) => reader,
+            Err(error) => return error,
+        };
         loop {
-            let batch = poll_fn(|cx| reader.poll_batch(cx)).await?;
-            self.take(&batch);
+            match poll_fn(|cx| reader.poll_batch(cx)).await {
+                Ok(batch) => {
+                    self.take(&batch);
+                    let last =
+                        batch.messages.len().checked_sub(1).and_then(|i| batch.messages.get(i));
+                    *next = last.map_or(*next, |last| last.offset + 1);
+                }
+                Err(error) => return error,
+            }
         }
     }
 
@@ -85,7 +121,9 @@ impl Replies {
             correlation_id: String,
         }
         for index in 0..batch.messages.len() {
-            let Some(value) = batch.messages.get(index).and_then(|message| message.value) else { continue };
+            let Some(value) = batch.messages.get(index).and_then(|message| message.value) else {
+                continue;
+            };
             let Ok(reply) = serde_json::from_slice::<Reply<'_>>(value) else {
                 tracing::warn!(topic = self.topic(), "a reply that is not one was skipped");
                 continue;
@@ -103,7 +141,7 @@ impl Replies {
     }
 
     /// The reply topic, to be created.
-    pub(crate) fn new_topic(&self, replicas: u16) -> NewTopic {
+    fn new_topic(&self, replicas: u16) -> NewTopic {
         NewTopic {
             name: self.topic().into(),
             partitions: 1,

@@ -1,11 +1,13 @@
 //! Kills between any two steps: of a cut, of a hand-over, of recovery. After each the tables must be what a
 //! sequential run gives, and under exactly-once the outputs as well.
 
+use super::app::pause;
 use crate::kafka::memory::{Cluster, Connection, Process};
+use crate::kafka::{Committed, TopicPartition};
 use crate::prelude::*;
 use crate::table::store::memory::{Disk, MemoryStores};
 use crate::worker::{Place, Running, Worker, WorkerConfig};
-use crate::{App, Guarantee};
+use crate::{App, ChangedOffsets, Guarantee};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +77,7 @@ async fn count(
 /// Slow, and with several lanes.
 #[agent(concurrency = 3, crate = crate)]
 async fn measure(word: Event<Word>, lengths: Table<Length>) -> Result<()> {
-    tokio::time::sleep(Duration::from_millis(word.offset().unsigned_abs() % 7)).await;
+    sleep(Duration::from_millis(word.offset().unsigned_abs() % 7)).await;
     lengths.update(&word.word, |n| *n += word.word.len() as u64).await
 }
 
@@ -87,6 +89,7 @@ struct World {
     cluster: Cluster,
     disks: Vec<Disk>,
     guarantee: Guarantee,
+    offsets: Option<ChangedOffsets>,
 }
 
 /// A worker that can be killed.
@@ -147,6 +150,12 @@ impl Member {
             .await;
     }
 
+    async fn stop(mut self) {
+        if let Some(running) = self.running.take() {
+            self.local.run_until(running.stop()).await;
+        }
+    }
+
     /// The rows of a table that are here.
     fn rows(&self, table: &str) -> BTreeMap<String, u64> {
         let worker = self.running.as_ref().unwrap().worker();
@@ -169,6 +178,7 @@ impl World {
             cluster: Cluster::new(),
             disks: (0..workers).map(|_| Disk::default()).collect(),
             guarantee,
+            offsets: None,
         }
     }
 
@@ -186,7 +196,12 @@ impl World {
         let gate = process.clone();
         let config = WorkerConfig {
             app: Sim::APP,
-            settings: Settings { guarantee: self.guarantee, shards: 1, ..Settings::default() },
+            settings: Settings {
+                guarantee: self.guarantee,
+                offsets: self.offsets,
+                shards: 1,
+                ..Settings::default()
+            },
             broker: Arc::new(Connection::new(self.cluster.clone(), process.clone())),
             stores: Arc::new(MemoryStores::gated(
                 self.disks[index].clone(),
@@ -273,7 +288,7 @@ fn pick(seed: u64, below: u64) -> u64 {
 }
 
 async fn kill_one_worker_at_every_step(guarantee: Guarantee) {
-    tokio::time::pause();
+    pause();
     let world = World::new(guarantee, 1);
     world.feed(LINES);
     let mut member = world.start(0, None);
@@ -340,7 +355,7 @@ async fn kill_during_a_hand_over(guarantee: Guarantee, seed: u64, victim: usize,
 }
 
 async fn kill_at_every_step_of_hand_overs(guarantee: Guarantee) {
-    tokio::time::pause();
+    pause();
     for victim in [0, 1] {
         let steps = kill_during_a_hand_over(guarantee, 0, victim, u64::MAX).await;
         assert!(steps > 20, "{steps} steps");
@@ -358,4 +373,86 @@ async fn a_hand_over_with_a_kill_at_any_step_is_exact_under_exactly_once() {
 #[tokio::test]
 async fn a_hand_over_with_a_kill_at_any_step_is_exact_under_at_least_once() {
     kill_at_every_step_of_hand_overs(Guarantee::AtLeastOnce).await;
+}
+
+/// Runs until the worker fails, and gives its error.
+async fn failure(member: &mut Member) -> String {
+    let starting = member.starting.take().unwrap();
+    member
+        .local
+        .run_until(async {
+            let running = starting.await.unwrap();
+            tokio::select! {
+                error = running.failed() => error,
+                _ = running.until_end() => panic!("it starts although offsets were changed"),
+            }
+        })
+        .await
+}
+
+/// A world whose words are counted, and whose first words partition then got another offset from outside.
+async fn world_with_changed_offsets(change: Option<Committed>) -> World {
+    pause();
+    let world = World::new(Guarantee::ExactlyOnce, 1);
+    world.feed(LINES);
+    let mut member = world.start(0, None);
+    assert!(member.run().await);
+    member.stop().await;
+    world.cluster.commit_from_outside(TopicPartition::new("words", 0), change.clone());
+    if change.is_none() {
+        // Expired offsets are gone for the whole topic.
+        world.cluster.commit_from_outside(TopicPartition::new("words", 1), None);
+    }
+    world
+}
+
+#[tokio::test]
+async fn offsets_that_were_changed_from_outside_are_refused_with_both_positions() {
+    let change = Committed { offset: 3, metadata: String::new() };
+    let world = world_with_changed_offsets(Some(change)).await;
+    let error = failure(&mut world.start(0, None)).await;
+    for part in [
+        "group `sim`",
+        "words/0",
+        "offset 3",
+        "--offsets accept",
+        "--offsets restore",
+        "--offsets reset",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn state_without_committed_offsets_is_refused() {
+    let world = world_with_changed_offsets(None).await;
+    let error = failure(&mut world.start(0, None)).await;
+    assert!(error.contains("no offset is committed"), "{error}");
+}
+
+#[tokio::test]
+async fn the_ways_out_do_what_they_say() {
+    let recount = counted(LINES.iter().flat_map(|line| line.split(' ')));
+    for (policy, from_zero) in [
+        (ChangedOffsets::Accept, true),
+        (ChangedOffsets::Restore, false),
+        (ChangedOffsets::Reset, false),
+    ] {
+        let change = Committed { offset: 0, metadata: String::new() };
+        let mut world = world_with_changed_offsets(Some(change)).await;
+        world.offsets = Some(policy);
+        let mut member = world.start(0, None);
+        assert!(member.run().await);
+        let rows = member.rows("counts");
+        if from_zero {
+            // What was counted stays, and partition 0 is counted again.
+            assert!(
+                rows.iter().all(|(word, n)| *n == recount[word] || *n == 2 * recount[word]),
+                "{rows:?}"
+            );
+            assert!(rows.values().sum::<u64>() > recount.values().sum::<u64>());
+        } else {
+            assert_eq!(rows, recount, "{policy:?}");
+        }
+    }
 }

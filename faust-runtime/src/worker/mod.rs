@@ -11,7 +11,6 @@ pub(crate) use place::Place;
 pub(crate) use run::Running;
 pub(crate) use topics::TopicsError;
 
-use crate::agent::Use;
 use crate::app::topology::{Topology, TopologyError};
 use crate::app::{AppDef, Settings};
 use crate::consumer::{Announcement, Assignment, Plan};
@@ -113,9 +112,8 @@ impl Worker {
         let WorkerConfig { app, settings, broker, stores, place, id } = config;
         let topology = Topology::new(&app, &settings).map_err(WorkerError::Topology)?;
         let replies = Replies::new(&id);
-        let reply = asks(&topology).then(|| replies.new_topic(settings.topic_replicas));
         reach(&*broker, &settings).await?;
-        let counts = topics::prepare(&*broker, &topology, &settings, reply).await?;
+        let counts = topics::prepare(&*broker, &topology, &settings).await?;
         let partitions =
             counts.iter().map(|(name, count)| (broker.topic_id(name), *count)).collect();
         let producer = Mutex::new(broker.producer()?);
@@ -337,13 +335,6 @@ impl Worker {
         let resource = resources.entry(TypeId::of::<S>()).or_insert_with(|| Arc::new(S::default()));
         resource.clone().downcast().unwrap_or_default()
     }
-}
-
-/// Whether anything in the app asks agents.
-fn asks(topology: &Topology) -> bool {
-    let agents = topology.agents.iter().map(|agent| agent.uses);
-    let mut uses = agents.chain(topology.other_uses().into_iter().map(|(uses, _)| uses));
-    uses.any(|uses| uses.iter().copied().flatten().any(|used| matches!(used, Use::Ask(_))))
 }
 
 /// Waits for the broker, at most for the setting `broker_timeout`.

@@ -24,8 +24,6 @@ pub(crate) struct Running {
     jobs: Vec<AbortHandle>,
     /// The user's tasks that have not returned.
     unfinished: Arc<AtomicUsize>,
-    /// Replies are read until this is dropped: events that are being finished may wait for some.
-    _replies: oneshot::Sender<()>,
 }
 
 impl Running {
@@ -46,19 +44,9 @@ impl Running {
             Control::new(worker.clone(), worker.assignment.clone(), member, shards.clone());
         let (stop, stopped) = oneshot::channel();
         worker.place.spawn("faust-control", move || control.run(stopped));
-        let (replies_until, ended) = oneshot::channel::<()>();
-        if super::asks(&worker.topology) {
-            let replies = worker.replies.clone().run(worker.clone());
-            worker.place.spawn("faust-replies", move || async move {
-                tokio::select! {
-                    () = replies => {}
-                    _ = ended => {}
-                }
-            });
-        }
         let unfinished = Arc::new(AtomicUsize::new(worker.topology.tasks.len()));
         let jobs = start_jobs(&worker, &unfinished);
-        Ok(Self { worker, shards, stop, jobs, unfinished, _replies: replies_until })
+        Ok(Self { worker, shards, stop, jobs, unfinished })
     }
 
     #[cfg(test)]

@@ -41,7 +41,6 @@ pub(super) async fn prepare(
     broker: &dyn Broker,
     topology: &Topology,
     settings: &Settings,
-    reply: Option<NewTopic>,
 ) -> Result<Counts, TopicsError> {
     let existing: Counts = broker.topics().await?.into_iter().collect();
     let mut wanted: Vec<NewTopic> = Vec::new();
@@ -102,7 +101,6 @@ pub(super) async fn prepare(
     }
     let dead_letters: Arc<str> = topology.dead_letters().into();
     wanted.push(plain(dead_letters, 1, settings));
-    wanted.extend(reply);
     wanted.retain(|topic| !existing.contains_key(&topic.name));
     create(broker, wanted).await
 }

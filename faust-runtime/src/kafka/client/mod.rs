@@ -157,10 +157,7 @@ impl Inner {
 }
 
 /// A client that is made when it is first needed.
-fn made<T>(
-    cell: &OnceLock<T>,
-    make: impl FnOnce() -> native::Result<T>,
-) -> Result<&T, KafkaError> {
+fn made<T>(cell: &OnceLock<T>, make: impl FnOnce() -> native::Result<T>) -> Result<&T, KafkaError> {
     if let Some(made) = cell.get() {
         return Ok(made);
     }

@@ -63,6 +63,8 @@ impl Record {
 pub(super) struct Log {
     start: Offset,
     records: Vec<Record>,
+    /// Where each open transaction begins here.
+    open: BTreeMap<u64, Offset>,
     readers: Vec<std::task::Waker>,
 }
 
@@ -74,6 +76,9 @@ impl Log {
     pub(super) fn append(&mut self, mut record: Record) -> Offset {
         let offset = self.end_offset();
         record.offset = offset;
+        if let Some(txn) = record.txn.filter(|_| !record.control) {
+            self.open.entry(txn).or_insert(offset);
+        }
         self.records.push(record);
         self.wake();
         offset
@@ -87,7 +92,7 @@ impl Log {
 
     /// Writes the marker of a transaction that touched this partition.
     pub(super) fn end(&mut self, txn: u64) {
-        if self.records.iter().any(|record| record.txn == Some(txn) && !record.control) {
+        if self.open.remove(&txn).is_some() {
             let mut marker = Record::new(None, None, &[], Timestamp::from_millis(0), Some(txn));
             marker.control = true;
             self.append(marker);
@@ -118,11 +123,8 @@ impl Log {
     }
 
     /// The first offset of an open transaction, or the end.
-    fn stable_end(&self, txns: &HashMap<u64, TxnState>) -> Offset {
-        let open = |record: &&Record| {
-            record.txn.is_some_and(|txn| txns.get(&txn) == Some(&TxnState::Open))
-        };
-        self.records.iter().find(open).map_or(self.end_offset(), |record| record.offset)
+    fn stable_end(&self) -> Offset {
+        self.open.values().copied().min().unwrap_or_else(|| self.end_offset())
     }
 
     fn visible<'a>(
@@ -130,12 +132,12 @@ impl Log {
         from: Offset,
         txns: &'a HashMap<u64, TxnState>,
     ) -> impl Iterator<Item = &'a Record> {
-        let end = self.stable_end(txns);
-        self.records.iter().filter(move |record| {
-            record.offset >= from.max(self.start)
-                && record.offset < end
-                && !record.control
-                && record.txn.is_none_or(|txn| txns.get(&txn) == Some(&TxnState::Committed))
+        let (from, end) = (from.max(self.start), self.stable_end());
+        let first = self.records.partition_point(|record| record.offset < from);
+        let rest = self.records.iter().skip(first);
+        rest.take_while(move |record| record.offset < end).filter(move |record| {
+            let committed = |txn| txns.get(&txn) == Some(&TxnState::Committed);
+            !record.control && record.txn.is_none_or(committed)
         })
     }
 
@@ -194,7 +196,7 @@ impl Source for Reader {
             let offset = self.next;
             return Poll::Ready(Err(KafkaError::OutOfRange { partition: self.of.clone(), offset }));
         }
-        let end = log.stable_end(&state.txns);
+        let end = log.stable_end();
         let records: Vec<Record> =
             log.visible(self.next, &state.txns).take(BATCH).cloned().collect();
         let at_end = records.len() < BATCH;
