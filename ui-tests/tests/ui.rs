@@ -1,5 +1,7 @@
 //! Compiles the programs in `ui/` and compares what rustc prints with what is written down.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

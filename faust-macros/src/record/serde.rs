@@ -24,7 +24,8 @@ pub(super) fn derives(
     let attribute =
         (serialize.is_some() || deserialize.is_some()).then(|| attribute(krate, this, key_bound));
     let derives: Vec<_> = [clone, serialize, deserialize].into_iter().flatten().collect();
-    quote!(#[derive(#(#derives),*)] #attribute)
+    let derive = (!derives.is_empty()).then(|| quote!(#[derive(#(#derives),*)]));
+    quote!(#derive #attribute)
 }
 
 /// `#[serde(crate = .., bound(..))]`

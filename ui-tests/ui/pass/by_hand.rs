@@ -1,7 +1,10 @@
 //! An app without macros: the traits that they implement.
 use faust::agent::{AgentOptions, AgentParamOf, AgentSlot};
 use faust::prelude::{Event, Table};
-use faust::{Agent, App, AppDef, CodecError, Key, Place, Record, Result, Row, TableDef, TopicDef, Unwindowed, Value};
+use faust::{
+    Agent, App, AppDef, CodecError, Key, Place, Record, Result, Row, TableDef, TopicDef,
+    Unwindowed, Value,
+};
 use std::marker::PhantomData;
 
 macro_rules! here {
@@ -14,7 +17,8 @@ struct Word(String);
 
 impl Record for Word {
     type Key = String;
-    const TOPIC: TopicDef = TopicDef { keyed: true, partitions: Some(4), ..TopicDef::new("words", here!()) };
+    const TOPIC: TopicDef =
+        TopicDef { keyed: true, partitions: Some(4), ..TopicDef::new("words", here!()) };
 
     fn decode(key: Option<&[u8]>, _: Option<&[u8]>) -> std::result::Result<Self, CodecError> {
         Key::decode(key.ok_or(CodecError::NoKey)?).map(Word)
@@ -56,18 +60,29 @@ impl Agent for Tally<Word> {
     type Output = Result<u64>;
     const OPTIONS: AgentOptions = AgentOptions::new("tally", here!());
 
-    fn call(word: Event<Word>, params: &mut Self::Params) -> impl Future<Output = Result<u64>> + use<> {
+    fn call(
+        word: Event<Word>,
+        params: &mut Self::Params,
+    ) -> impl Future<Output = Result<u64>> + use<> {
         let counts = params.0.get();
-        async move { counts.update(&word.0, |n| { *n += 1; *n }).await }
+        async move {
+            counts
+                .update(&word.0, |n| {
+                    *n += 1;
+                    *n
+                })
+                .await
+        }
     }
 }
 
 struct Counter;
 
 impl App for Counter {
-    const APP: AppDef = AppDef { agents: &[Tally::<Word>::AGENT], ..AppDef::new("counter", here!()) };
+    const APP: AppDef =
+        AppDef { agents: &[Tally::<Word>::AGENT], ..AppDef::new("counter", here!()) };
 }
 
 fn main() {
-    assert_eq!(Counter::APP.agents[0].name(), "tally");
+    assert_eq!(Counter::APP.agents.first().map(|agent| agent.name()), Some("tally"));
 }

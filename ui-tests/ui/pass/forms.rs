@@ -1,5 +1,6 @@
 //! Every form of a record and a row, and serde's attributes on them.
 #![deny(warnings)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 use faust::prelude::*;
 
 #[topic("lines")]
@@ -88,7 +89,13 @@ async fn fill(customer: Event<Customer>, carts: Table<Cart>, trees: Table<Tree>)
     let _ = &customer.r#type;
     let key = (customer.id, "tea".to_string());
     trees.update(&1, |tree| tree.children.push(Tree { id: tree.id, children: Vec::new() })).await?;
-    carts.update(&key, |cart| { cart.count += 1; cart.notes.push(Text::default()); cart.count }).await
+    carts
+        .update(&key, |cart| {
+            cart.count += 1;
+            cart.notes.push(Text::default());
+            cart.count
+        })
+        .await
 }
 
 #[agent(type = Notes)]
@@ -100,7 +107,11 @@ async fn notes(item: Event<Item>, notes: Table<Note>, names: Sink<Name>) -> Resu
 }
 
 #[agent]
-async fn listen(mut lines: Stream<Line>, orders: Sink<Order>, comments: Sink<Comment>) -> Result<()> {
+async fn listen(
+    mut lines: Stream<Line>,
+    orders: Sink<Order>,
+    comments: Sink<Comment>,
+) -> Result<()> {
     use futures::StreamExt;
     while let Some(line) = lines.next().await {
         orders.send(Order { key: 1, value: Some(Text(line.text.clone())) }).await?;
@@ -120,7 +131,8 @@ struct Forms;
 
 fn main() {
     let json = r#"{"customer":1,"item":"tea","noteOfCustomer":"hot","age":60}"#;
-    let item = <Item as faust::Record>::decode(Some(b"[1,\"tea\"]"), Some(json.as_bytes())).unwrap();
+    let item =
+        <Item as faust::Record>::decode(Some(b"[1,\"tea\"]"), Some(json.as_bytes())).unwrap();
     assert_eq!((item.age.as_secs(), item.note_of_customer.as_deref()), (60, Some("hot")));
     let (mut key, mut value) = (Vec::new(), Vec::new());
     assert!(faust::Record::encode_key(&item, &mut key).unwrap());
@@ -140,7 +152,10 @@ fn main() {
     let app = <Forms as faust::App>::APP;
     assert_eq!((app.version, app.agents.len()), (2, 4));
     let fill = &app.agents[0];
-    assert_eq!((fill.options.name, fill.options.concurrency, fill.input.partitions), ("fill", 8, Some(4)));
+    assert_eq!(
+        (fill.options.name, fill.options.concurrency, fill.input.partitions),
+        ("fill", 8, Some(4))
+    );
     let topic = <Order as faust::Record>::TOPIC;
     assert!(topic.keyed && topic.compacted && !topic.external);
     assert_eq!(topic.config, [("min.insync.replicas", "1")]);

@@ -1,5 +1,6 @@
 //! Functions and types with the names that generated code uses for itself; paths, modules and visibility.
 #![deny(warnings)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 #![allow(missing_docs, unused_qualifications)]
 
 pub mod orders {
@@ -43,7 +44,11 @@ async fn respond() -> Result<&'static str> {
 }
 
 #[faust::page("/request/{p0}", method = put)]
-async fn request(f::Path(p0): f::Path<String>, _: f::Query<Vec<(String, String)>>, body: String) -> Result<String> {
+async fn request(
+    f::Path(p0): f::Path<String>,
+    _: f::Query<Vec<(String, String)>>,
+    body: String,
+) -> Result<String> {
     Ok(p0 + &body)
 }
 
@@ -67,6 +72,48 @@ async fn args(
     out.send(Result_ { key, out: n as u64 }).await
 }
 
+/// Declarations from a `macro_rules!`: their tokens come in invisible groups.
+macro_rules! counter {
+    ($module:ident, $name:literal, $partitions:expr, $key:ty, $count:ty, $every:literal) => {
+        pub(crate) mod $module {
+            use faust::prelude::*;
+
+            #[topic($name, key = id, partitions = $partitions)]
+            pub(crate) struct Seen {
+                id: $key,
+            }
+
+            #[table($name, partitions = $partitions, window = tumbling($every))]
+            pub(crate) struct Count {
+                key: $key,
+                value: $count,
+            }
+
+            #[agent]
+            pub(crate) async fn tally(seen: Event<Seen>, counts: Table<Count>) -> Result<$count> {
+                counts
+                    .at(&seen)
+                    .update(&seen.id, |n| {
+                        *n += 1;
+                        *n
+                    })
+                    .await
+            }
+
+            #[timer(every = $every)]
+            pub(crate) async fn tick(_: View<Count>) -> Result<()> {
+                Ok(())
+            }
+
+            #[app($name, agents(tally), timers(tick))]
+            pub(crate) struct Counter;
+        }
+    };
+}
+
+counter!(users, "users", 4, u64, u32, 10s);
+counter!(words, "seen-words", 8, String, u64, 1min);
+
 #[faust::app("part", agents(orders::input))]
 struct Part;
 
@@ -77,7 +124,7 @@ struct Part;
     tasks(worker),
     pages(respond, request, parts),
     commands(args),
-    parts(Part)
+    parts(Part, users::Counter, words::Counter)
 )]
 struct App;
 

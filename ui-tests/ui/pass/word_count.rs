@@ -40,7 +40,12 @@ async fn split(line: Event<Line>, words: Sink<Word>) -> Result<()> {
 #[agent]
 async fn count(word: Event<Word>, counts: Table<Count>, trend: Table<Trend>) -> Result<u64> {
     trend.at(&word).update(&word.word, |n| *n += 1).await?;
-    counts.update(&word.word, |n| { *n += 1; *n }).await
+    counts
+        .update(&word.word, |n| {
+            *n += 1;
+            *n
+        })
+        .await
 }
 
 #[timer(every = 10s)]
