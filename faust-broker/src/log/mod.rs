@@ -82,12 +82,14 @@ impl Log {
     pub(crate) fn recover(&mut self) -> io::Result<()> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         let files = segment_files(&folder)?;
+        let last = files.last().copied();
         let mut segments = Vec::with_capacity(files.len());
         for base_offset in files {
             let (producers, transactions) = (&mut self.producers, &mut self.transactions);
             let next_offset = &mut self.next_offset;
             *next_offset = (*next_offset).max(base_offset);
-            let segment = Segment::recover(base_offset, &folder, |header, body| {
+            let is_last = last == Some(base_offset);
+            let segment = Segment::recover(base_offset, &folder, is_last, |header, body| {
                 producers.note(header);
                 transactions.note(header, marker_of(body));
                 *next_offset = header.next_offset();

@@ -84,10 +84,12 @@ impl Segment {
         Self { base_offset, size: 0, max_timestamp: -1, blocks: Vec::new(), store }
     }
 
-    /// Reads a file back: shows every batch to `visit` and cuts a torn end off.
+    /// Reads a file back and shows every batch to `visit`. A torn end is cut off the last file;
+    /// anywhere else it is damage.
     pub(crate) fn recover(
         base_offset: i64,
         folder: &Path,
+        is_last: bool,
         mut visit: impl FnMut(&Header, &Bytes),
     ) -> io::Result<Self> {
         let mut segment = Self::new(base_offset, Some(folder));
@@ -115,6 +117,11 @@ impl Segment {
             segment.note(&header);
         }
         if segment.size < length {
+            if !is_last {
+                let message =
+                    format!("{} is damaged at byte {}", segment.path().display(), segment.size);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
             tracing::warn!(
                 file = %segment.path().display(),
                 bytes = length - segment.size,
