@@ -78,6 +78,11 @@ pub use faust_macros::{agent, app, command, page, table, task, timer, topic};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// Everything a program needs: `use faust::prelude::*;`.
 pub mod prelude {
     pub use crate::handle::{Ask, Context, Event, Sink, State, Stream, Table, View};
