@@ -1,5 +1,13 @@
 //! Starting, stopping, and the ways in which a start can fail, in the process and as a process.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Read};

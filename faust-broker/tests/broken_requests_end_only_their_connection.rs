@@ -1,5 +1,13 @@
 //! A client that talks nonsense loses its connection. Everybody else goes on undisturbed.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use bytes::BytesMut;

@@ -1,6 +1,14 @@
 //! A client may use any advertised version. The encoder refuses fields that a version lacks, so
 //! each handler is called at each of its versions, with something in every list.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use common::Cluster;

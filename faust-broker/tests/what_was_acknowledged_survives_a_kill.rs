@@ -1,5 +1,13 @@
 //! A broker process that is killed comes back with everything it acknowledged.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::fs::OpenOptions;
