@@ -125,7 +125,10 @@ fn share_out(tasks: &[TaskId], owned: &[BTreeSet<TaskId>]) -> BTreeMap<TaskId, u
             limit += 1;
         }
         let mine = mine.iter().filter(|task| tasks.contains(task));
-        let free: Vec<TaskId> = mine.filter(|task| !result.contains_key(*task)).copied().collect();
+        let mut free: Vec<TaskId> =
+            mine.filter(|task| !result.contains_key(*task)).copied().collect();
+        // It keeps, and gives, some of each group: groups differ in what they have to do.
+        free.sort_by_key(|task| (task.partition, task.group));
         for task in free.into_iter().take(limit) {
             result.insert(task, member);
             if let Some(n) = has.get_mut(member) {

@@ -179,13 +179,14 @@ impl Shard {
         if lost {
             self.owned.remove(id);
         }
-        let (task, lanes) = {
-            let mut tasks = self.tasks.borrow_mut();
-            let Some(running) = tasks.get_mut(&id) else {
-                self.forget(id);
-                return;
-            };
-            (running.task.clone(), std::mem::take(&mut running.lanes))
+        let mut taken = None;
+        self.with_running(id, |running| {
+            taken = Some((running.task.clone(), std::mem::take(&mut running.lanes)));
+        });
+        // It may be stopped before it runs.
+        let Some((task, lanes)) = taken else {
+            self.forget(id);
+            return;
         };
         task.stop();
         let deadline = Instant::now() + PATIENCE;
