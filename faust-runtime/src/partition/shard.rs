@@ -112,17 +112,21 @@ impl Shard {
             cut_wanted: RefCell::default(),
             events: Cell::new(0),
         });
-        let cuts = spawn_local(shard.clone().cut_loop(settings.commit_interval));
-        let latest = (!shard.exactly_once).then(|| spawn_local(shard.clone().latest_loop()));
+        let worker = shard.worker.clone();
+        let cuts = shard.clone().cut_loop(settings.commit_interval);
+        let cuts = spawn_local(worker.clone().watched("a shard's cuts", cuts));
+        let latest = shard.clone().latest_loop();
+        let latest = (!shard.exactly_once)
+            .then(|| spawn_local(worker.clone().watched("sending the latest", latest)));
         while let Some(command) = commands.recv().await {
             match command {
                 ShardCommand::Start(task) => shard.start(task),
                 ShardCommand::Stop { task, lost, done } => {
                     let shard = shard.clone();
-                    spawn_local(async move {
+                    spawn_local(worker.clone().watched("stopping a task", async move {
                         shard.stop(task, lost).await;
                         let _ = done.send(());
-                    });
+                    }));
                 }
                 ShardCommand::Settled(answer) => {
                     let _ = answer.send(shard.settled());
@@ -137,7 +141,7 @@ impl Shard {
 
     fn start(self: &Rc<Self>, id: TaskId) {
         let shard = self.clone();
-        let starting = spawn_local(async move {
+        let starting = async move {
             loop {
                 match start::start(&shard, id).await {
                     Ok(()) => break,
@@ -156,7 +160,8 @@ impl Shard {
                 }
             }
             shard.starting.borrow_mut().remove(&id);
-        });
+        };
+        let starting = spawn_local(self.worker.clone().watched("starting a task", starting));
         self.starting.borrow_mut().insert(id, starting.abort_handle());
     }
 

@@ -14,8 +14,6 @@ use crate::monitor::{Recovery, TaskState};
 use crate::table::changelog::{Recovered, RecoveryError, recover};
 use crate::table::store::StoreError;
 use crate::table::{AnyTable, TableInit};
-use futures::FutureExt;
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use tokio::task::spawn_local;
 
@@ -322,13 +320,9 @@ fn run(shard: &Rc<Shard>, task: &Rc<Task>) -> Result<(), StartError> {
             let future = (agent.start)(&bind, Lane::new(lane.clone()))
                 .map_err(|error| StartError::Bind { agent: agent.name(), error })?;
             task.lanes.borrow_mut().push(lane.clone());
-            let (worker, name) = (worker.clone(), agent.name());
-            futures.push(Current::new(lane, async move {
-                // Users' panics are caught at the event; one that gets here is ours.
-                if AssertUnwindSafe(future).catch_unwind().await.is_err() {
-                    worker.fail(format!("the loop of agent `{name}` panicked"));
-                }
-            }));
+            let name = agent.name();
+            // Users' panics are caught at the event; one that gets here is ours.
+            futures.push(Current::new(lane, worker.clone().watched(name, future)));
         }
     }
     let mut feeders = Vec::new();

@@ -20,8 +20,11 @@ use crate::partition::TaskId;
 use crate::rpc::Replies;
 use crate::table::store::{Store, StoreError, Stores};
 use bytes::Bytes;
+use futures::FutureExt;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -149,6 +152,13 @@ impl Worker {
             known.get_or_insert(error);
             first
         });
+    }
+
+    /// Runs a part of the engine; a panic in it is a defect of ours, and the worker fails rather than to go on without.
+    pub(crate) async fn watched(self, what: &'static str, part: impl Future<Output = ()>) {
+        if AssertUnwindSafe(part).catch_unwind().await.is_err() {
+            self.fail(format!("{what} panicked, which is a defect of faust: see the output above"));
+        }
     }
 
     /// Completes with the error that the worker fails with.
