@@ -44,7 +44,12 @@ pub struct Count {
 
 #[agent]
 async fn direct(word: Event<Keyed>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
-    let value = counts.update(&word.word, |n| { *n += 1; *n }).await?;
+    let value = counts
+        .update(&word.word, |n| {
+            *n += 1;
+            *n
+        })
+        .await?;
     totals.send_latest(Total { key: word.into_inner().word, value }).await
 }
 
@@ -55,7 +60,12 @@ async fn rekey(line: Event<Line>, words: Sink<Word>) -> Result<()> {
 
 #[agent]
 async fn shuffled(word: Event<Word>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
-    let value = counts.update(&word.word, |n| { *n += 1; *n }).await?;
+    let value = counts
+        .update(&word.word, |n| {
+            *n += 1;
+            *n
+        })
+        .await?;
     totals.send_latest(Total { key: word.into_inner().word, value }).await
 }
 

@@ -107,48 +107,60 @@ impl Assignment {
     }
 }
 
-/// Shares tasks out: everyone keeps what it has up to its share, the rest goes to who has least. The result says for
-/// each task who has it in the end.
+/// Shares tasks out, group by group: everyone keeps what it has up to its share, the rest goes to who has least. The
+/// result says for each task who has it in the end.
 fn share_out(tasks: &[TaskId], owned: &[BTreeSet<TaskId>]) -> BTreeMap<TaskId, usize> {
-    let members = owned.len().max(1);
-    let (share, mut extra) = (tasks.len() / members, tasks.len() % members);
-    // Who has most may keep the larger shares.
-    let mut order: Vec<usize> = (0..owned.len()).collect();
-    order.sort_by_key(|member| std::cmp::Reverse(owned.get(*member).map_or(0, BTreeSet::len)));
     let mut result = BTreeMap::new();
     let mut has = vec![0; owned.len()];
+    for tasks in tasks.chunk_by(|a, b| a.group == b.group) {
+        share_out_group(tasks, owned, &mut has, &mut result);
+    }
+    result
+}
+
+fn share_out_group(
+    tasks: &[TaskId],
+    owned: &[BTreeSet<TaskId>],
+    has: &mut [usize],
+    result: &mut BTreeMap<TaskId, usize>,
+) {
+    let members = owned.len().max(1);
+    let (share, mut extra) = (tasks.len() / members, tasks.len() % members);
+    let mut has_here = vec![0; owned.len()];
+    let mut give = |task: TaskId, member: usize, has: &mut [usize], here: &mut [usize]| {
+        result.insert(task, member);
+        for counts in [has, here] {
+            if let Some(count) = counts.get_mut(member) {
+                *count += 1;
+            }
+        }
+    };
+    // Who has most here may keep the larger shares.
+    let mine = |member: usize| -> Vec<TaskId> {
+        let owned = owned.get(member).into_iter().flatten();
+        owned.filter(|task| tasks.contains(task)).copied().collect()
+    };
+    let mut order: Vec<usize> = (0..owned.len()).collect();
+    order.sort_by_key(|member| (std::cmp::Reverse(mine(*member).len()), has.get(*member).copied()));
+    let mut given = BTreeSet::new();
     for member in order {
-        let Some(mine) = owned.get(member) else { continue };
+        let mine = mine(member);
         let mut limit = share;
         if mine.len() > share && extra > 0 {
             extra -= 1;
             limit += 1;
         }
-        let mine = mine.iter().filter(|task| tasks.contains(task));
-        let mut free: Vec<TaskId> =
-            mine.filter(|task| !result.contains_key(*task)).copied().collect();
-        // It keeps, and gives, some of each group: groups differ in what they have to do.
-        free.sort_by_key(|task| (task.partition, task.group));
+        let free: Vec<TaskId> = mine.into_iter().filter(|task| !given.contains(task)).collect();
         for task in free.into_iter().take(limit) {
-            result.insert(task, member);
-            if let Some(n) = has.get_mut(member) {
-                *n += 1;
-            }
+            given.insert(task);
+            give(task, member, has, &mut has_here);
         }
     }
-    for task in tasks {
-        if result.contains_key(task) {
-            continue;
-        }
-        let Some(least) = (0..owned.len()).min_by_key(|member| has.get(*member).copied()) else {
-            break;
-        };
-        result.insert(*task, least);
-        if let Some(n) = has.get_mut(least) {
-            *n += 1;
-        }
+    for task in tasks.iter().filter(|task| !given.contains(task)) {
+        let load = |member: &usize| (has_here.get(*member).copied(), has.get(*member).copied());
+        let Some(least) = (0..owned.len()).min_by_key(load) else { break };
+        give(*task, least, has, &mut has_here);
     }
-    result
 }
 
 impl Assignor for Assignment {
