@@ -81,7 +81,7 @@ impl State {
         }
     }
 
-    /// Whether a producer may add this partition to its transaction.
+    /// Whether there is a partition that a transaction could name.
     pub(crate) fn check_partition(
         &mut self,
         topic: &str,

@@ -50,7 +50,7 @@ pub(crate) struct ClassicGroup {
     promised: HashMap<String, Instant>,
 }
 
-/// Who leaves, and why that may fail.
+/// Who leaves: by its id, or a static member by its instance alone.
 #[derive(Debug)]
 pub(crate) struct Leave<'a> {
     pub(crate) member_id: &'a str,
