@@ -64,7 +64,10 @@ pub(super) fn topics(session: &Session, how: ListArgs) -> Result<(), Failure> {
         output.row([
             topic.def.name.into(),
             topic.name.to_string(),
-            topic.def.partitions.map_or_else(|| "as it is".into(), |n| n.to_string()),
+            topic.def.partitions.map_or_else(
+                || format!("{}, if new", session.settings.topic_partitions),
+                |n| n.to_string(),
+            ),
             if topic.def.keyed { "yes" } else { "no" }.into(),
             names(&|agent| agent.input.name == topic.def.name),
             names(&|agent| Uses::of(agent).sinks.contains(&topic.def.name)),
