@@ -1,5 +1,12 @@
 //! An event happens completely or not at all: its rows, its sends, its reply.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use faust::prelude::*;
 use faust::testing::TestApp;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,5 +1,12 @@
 //! Two agents at one table, several lanes of one agent, keys that belong elsewhere, and more rows than the cache holds.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use faust::Settings;
 use faust::prelude::*;
 use faust::testing::TestApp;

@@ -17,7 +17,7 @@ struct Tick {
 #[timer(every = 10s)]
 async fn tick(ticks: State<Ticks>, out: Sink<Tick>) -> Result<()> {
     let n = ticks.0.fetch_add(1, Ordering::Relaxed) + 1;
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         return Err("every second time".into());
     }
     out.send(Tick { n }).await

@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(one["m1"].len(), 16);
         let (three, rounds) = settle(&group, &["m1", "m2", "m3"], one.clone());
         assert!(rounds >= 2, "what moves is taken first and given later");
-        for (_, partitions) in &three {
+        for partitions in three.values() {
             let owned: BTreeSet<_> = partitions.iter().cloned().collect();
             let tasks = group.complete(&owned);
             assert!((3..=4).contains(&tasks.len()), "{three:?}");

@@ -55,15 +55,16 @@ impl Control {
     async fn follow(&mut self, event: MemberEvent) {
         match event {
             MemberEvent::Assigned(partitions) => {
-                self.worker.monitor.rebalanced();
                 self.owned.extend(partitions);
                 self.learn_plan();
                 let complete = self.assignment.complete(&self.owned);
                 for task in complete.difference(&self.running) {
                     tracing::info!(%task, "starting");
+                    self.worker.monitor.expect_task(task.group, task.partition);
                     self.send(*task, ShardCommand::Start(*task));
                 }
                 self.running = complete;
+                self.worker.monitor.rebalanced();
                 self.member.answer();
                 self.worker.assigned(self.running.clone());
             }

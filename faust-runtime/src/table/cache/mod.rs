@@ -1,16 +1,16 @@
 //! The write-back cache of one partition of a table: decoded rows, found by a key that is hashed once. An event writes
 //! to a copy of its own, which replaces the row when the event is done; a cut encodes each written row once.
 
-use super::{AnyTable, Budget, Counts, TableInit};
+mod cut;
+
+use super::{Budget, Counts, TableInit};
 use crate::codec::{Key, Value};
-use crate::commit::{RowChange, TableCut};
 use crate::define::{Row, Scope, TableDef, WindowDef};
 use crate::error::HandleError;
 use crate::kafka::{TopicId, partition_for};
-use crate::table::store::{Mark, Store, StoreError};
-use crate::time::millis;
+use crate::table::store::{Mark, Store};
+use cut::Encoding;
 use hashbrown::HashTable;
-use std::any::Any;
 use std::cell::{RefCell, RefMut};
 use std::hash::BuildHasher;
 use std::rc::Rc;
@@ -57,12 +57,6 @@ struct Slot<T: Row> {
     /// Used since the clock's hand last passed.
     used: bool,
     charge: u32,
-}
-
-/// A cut whose rows are being encoded.
-struct Encoding {
-    left: Vec<u32>,
-    cut: TableCut,
 }
 
 pub(crate) struct Inner<T: Row> {
@@ -286,169 +280,6 @@ impl<T: Row> Inner<T> {
         }
         self.free.push(row);
     }
-
-    /// Puts a row's value into the cut that is being encoded.
-    fn encode(&mut self, row: u32) -> Result<(), StoreError> {
-        let Some(encoding) = &mut self.encoding else { return Ok(()) };
-        let Some(Some(slot)) = self.rows.get_mut(row as usize) else { return Ok(()) };
-        if slot.encoded || slot.dirty == 0 {
-            return Ok(());
-        }
-        slot.encoded = true;
-        if slot.start < self.expired_below {
-            slot.value = None;
-            slot.stored = false;
-            return Ok(());
-        }
-        let cut = &mut encoding.cut;
-        let start = cut.bytes.len();
-        let key_and_value =
-            encode_row_key::<T>(slot.start, &slot.key, &mut cut.bytes).and_then(|()| {
-                let end = cut.bytes.len();
-                let there = match &slot.value {
-                    Some(value) => Value::encode(value, &mut cut.bytes)?,
-                    None => false,
-                };
-                Ok((end, there))
-            });
-        let (middle, there) = match key_and_value {
-            Ok(done) => done,
-            Err(error) => {
-                cut.bytes.truncate(start);
-                return Err(StoreError::Row { table: Self::DEF.name, cause: error.to_string() });
-            }
-        };
-        let end = cut.bytes.len();
-        match (there, slot.stored) {
-            (true, false) => cut.added += 1,
-            (false, true) => cut.added -= 1,
-            // Nothing was there and nothing is: the changelog need not know.
-            (false, false) => {
-                cut.bytes.truncate(start);
-                return Ok(());
-            }
-            (true, true) => {}
-        }
-        slot.stored = there;
-        let charge = (overhead::<T>() + end - start) as u32;
-        let used = self.budget.used.get() + charge as usize;
-        self.budget.used.set(used.saturating_sub(slot.charge as usize));
-        slot.charge = charge;
-        cut.rows.push(RowChange {
-            key: start as u32..middle as u32,
-            value: there.then_some(middle as u32..end as u32),
-        });
-        Ok(())
-    }
-}
-
-impl<T: Row> AnyTable for Cache<T> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn settle(&self, row: u32, done: bool) -> Result<(), StoreError> {
-        let mut inner = self.lock();
-        let number = inner.cut;
-        let Some(slot) = inner.slot(row) else { return Ok(()) };
-        slot.owner = 0;
-        let Staged::Written(value) = std::mem::replace(&mut slot.staged, Staged::Nothing) else {
-            return Ok(());
-        };
-        if !done {
-            return Ok(());
-        }
-        // A cut that is still being encoded must get the row as it was.
-        if slot.dirty != 0 && slot.dirty != number && !slot.encoded {
-            inner.encode(row)?;
-        }
-        let Some(slot) = inner.slot(row) else { return Ok(()) };
-        slot.value = value;
-        if slot.dirty != number {
-            slot.dirty = number;
-            slot.encoded = false;
-            inner.dirty.push(row);
-            inner.budget.dirty.set(inner.budget.dirty.get() + 1);
-        }
-        Ok(())
-    }
-
-    fn expire(&self, stream_time: i64) {
-        let mut inner = self.lock();
-        let (Some(window), Some(expires)) = (T::TABLE.window, T::TABLE.expires) else { return };
-        let below = first_kept(window, millis(expires), stream_time);
-        if below <= inner.expired_below {
-            return;
-        }
-        inner.expired_below = below;
-        inner.newly_expired = true;
-        for row in 0..inner.rows.len() as u32 {
-            let gone = inner
-                .slot(row)
-                .is_some_and(|slot| slot.start < below && slot.dirty == 0 && slot.owner == 0);
-            if gone {
-                inner.forget(row);
-            }
-        }
-    }
-
-    fn begin_cut(&self) {
-        let mut inner = self.lock();
-        inner.cut += 1;
-        let left = std::mem::take(&mut inner.dirty);
-        let expired = std::mem::take(&mut inner.newly_expired);
-        let remove_below = expired.then(|| window_prefix(inner.expired_below).to_vec());
-        let cut = TableCut {
-            table: inner.index,
-            changelog: inner.changelog,
-            partition: inner.partition,
-            store: inner.store.clone(),
-            bytes: Vec::new(),
-            rows: Vec::with_capacity(left.len()),
-            added: 0,
-            remove_below,
-            mark: inner.mark.clone(),
-        };
-        inner.in_flight.clone_from(&left);
-        inner.encoding = Some(Encoding { left, cut });
-    }
-
-    fn encode_some(&self) -> Result<bool, StoreError> {
-        let mut inner = self.lock();
-        for _ in 0..256 {
-            let Some(row) = inner.encoding.as_mut().and_then(|encoding| encoding.left.pop()) else {
-                return Ok(true);
-            };
-            // A row that was written again has gone into the cut already.
-            inner.encode_if_of_cut(row)?;
-        }
-        Ok(false)
-    }
-
-    fn take_cut(&self) -> Option<TableCut> {
-        let cut = self.lock().encoding.take()?.cut;
-        (!cut.is_empty()).then_some(cut)
-    }
-
-    fn cut_stored(&self) {
-        let mut inner = self.lock();
-        let filling = inner.cut;
-        let rows = std::mem::take(&mut inner.in_flight);
-        let dirty = inner.budget.dirty.get().saturating_sub(rows.len());
-        inner.budget.dirty.set(dirty);
-        for row in &rows {
-            if let Some(slot) = inner.slot(*row)
-                && slot.dirty != filling
-            {
-                slot.dirty = 0;
-                slot.encoded = false;
-            }
-        }
-    }
-
-    fn take_counts(&self) -> Counts {
-        std::mem::take(&mut self.lock().counts)
-    }
 }
 
 impl<T: Row> Drop for Inner<T> {
@@ -458,17 +289,6 @@ impl<T: Row> Drop for Inner<T> {
         }
         let waiting = self.dirty.len() + self.in_flight.len();
         self.budget.dirty.set(self.budget.dirty.get().saturating_sub(waiting));
-    }
-}
-
-impl<T: Row> Inner<T> {
-    /// Encodes a row unless an event has put it into the next cut meanwhile; then it went into this one before.
-    fn encode_if_of_cut(&mut self, row: u32) -> Result<(), StoreError> {
-        let filling = self.cut;
-        match self.slot(row) {
-            Some(slot) if slot.dirty != filling => self.encode(row),
-            _ => Ok(()),
-        }
     }
 }
 

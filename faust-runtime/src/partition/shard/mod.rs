@@ -1,5 +1,8 @@
 //! A shard: the tasks of one thread, cut and committed together.
 
+mod cuts;
+mod outputs;
+
 use super::start::{self, StartError};
 use super::task::{Task, TaskId};
 use crate::app::Guarantee;
@@ -10,7 +13,7 @@ use crate::worker::Worker;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, spawn_local};
@@ -78,9 +81,6 @@ pub(crate) struct Running {
 
 /// How long a task that goes may take for the events that it is at; then they are rolled back and run elsewhere.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How long an output of `send_latest` may wait under at-least-once.
-const LATEST: Duration = Duration::from_millis(20);
 
 impl Shard {
     /// Runs until the commands end.
@@ -226,207 +226,6 @@ impl Shard {
         }
         self.worker.close_stores(id);
         self.worker.monitor.forget_task(id.group, id.partition);
-    }
-
-    /// Completes when everything that was done before the call is committed.
-    pub(crate) async fn commit_now(&self) {
-        let (sender, done) = oneshot::channel();
-        self.cut_wanted.borrow_mut().push(sender);
-        self.cut_now.notify_one();
-        let _ = done.await;
-    }
-
-    /// An event is done whose outputs wait for a cut.
-    pub(crate) fn outputs_wait(&self, bytes: usize) {
-        self.waiting.set(self.waiting.get() + bytes);
-    }
-
-    /// Asks for an early cut when rows or outputs that wait for one reach their share, and holds events back while
-    /// that cut cannot begin. Called for each event, so it looks at rows only now and then.
-    pub(crate) fn check_budget(&self) {
-        let events = self.events.get().wrapping_add(1);
-        self.events.set(events);
-        let outputs = self.waiting.get() > self.stage_bytes;
-        if !outputs && !events.is_multiple_of(1024) {
-            return;
-        }
-        let row = (self.budget.used.get() / self.budget.rows.get().max(1)).max(64);
-        if !outputs && self.budget.dirty.get() * row <= self.budget.limit / 4 {
-            return;
-        }
-        if self.cutting.get() {
-            self.full.set(true);
-        } else {
-            self.cut_now.notify_one();
-        }
-    }
-
-    /// Whether events are held back; then the task is woken when they are not.
-    pub(crate) fn is_full(&self, cx: &Context<'_>) -> bool {
-        if self.full.get() {
-            self.held_back.borrow_mut().push(cx.waker().clone());
-        }
-        self.full.get()
-    }
-
-    /// A cut begins: what waited is in it.
-    fn make_room(&self) {
-        self.waiting.set(0);
-        self.full.set(false);
-        for waker in self.held_back.borrow_mut().drain(..) {
-            waker.wake();
-        }
-    }
-
-    async fn cut_loop(self: Rc<Self>, interval: Duration) {
-        let mut next = Instant::now() + interval;
-        loop {
-            tokio::select! {
-                () = sleep_until(next) => {}
-                () = self.cut_now.notified() => {}
-            }
-            next = Instant::now() + interval;
-            let wanted = self.cut_wanted.take();
-            self.cutting.set(true);
-            let result = self.cut().await;
-            self.cutting.set(false);
-            if self.full.get() {
-                self.cut_now.notify_one();
-            }
-            if let Err(error) = result {
-                self.worker.fail(error.to_string());
-                return;
-            }
-            for sender in wanted {
-                let _ = sender.send(());
-            }
-        }
-    }
-
-    /// Commits everything that is done at this instant.
-    async fn cut(&self) -> Result<(), CommitError> {
-        let started = Instant::now();
-        let tasks: Vec<Rc<Task>> = self
-            .tasks
-            .borrow()
-            .values()
-            .filter(|running| running.task.has_changes())
-            .map(|running| running.task.clone())
-            .collect();
-        if tasks.is_empty() {
-            self.make_room();
-            return Ok(());
-        }
-        let sending = self.sending_latest.lock().await;
-        // Up to here and no further: no event can be settled between these lines.
-        let latest: Vec<Outbox> = match self.exactly_once {
-            true => Vec::new(),
-            false => tasks.iter().filter_map(|task| task.take_latest()).collect(),
-        };
-        let mut cut = Cut::default();
-        cut.tasks.extend(tasks.iter().map(|task| task.begin_cut()));
-        self.make_room();
-        for outbox in &latest {
-            self.send_all(outbox).await.map_err(|error| CommitError::Refused(error.to_string()))?;
-        }
-        if !self.exactly_once {
-            cut.deliveries = Some(self.producer.borrow_mut().settle());
-        }
-        drop(sending);
-        self.encode(&tasks, &mut cut).await?;
-        let (mut rows, mut outputs) = (0, 0);
-        for part in &cut.tasks {
-            rows += part.tables.iter().map(|table| table.rows.len() as u64).sum::<u64>();
-            outputs += part.outputs.iter().map(|outbox| outbox.len() as u64).sum::<u64>();
-        }
-        let (sender, outcome) = oneshot::channel();
-        if self.committer.send((cut, sender)).is_err() {
-            return Ok(());
-        }
-        let Ok(outcome) = outcome.await else { return Ok(()) };
-        let outcome = outcome?;
-        for _ in 0..outcome.aborted {
-            self.worker.monitor.aborted();
-        }
-        for task in &tasks {
-            if outcome.committed.contains(&task.id) {
-                task.cut_stored();
-                task.publish_positions();
-            }
-            task.publish();
-        }
-        self.worker.monitor.cut(started.elapsed(), rows, outputs);
-        Ok(())
-    }
-
-    /// Encodes in slices of about a millisecond, so that events and outputs flow meanwhile.
-    async fn encode(&self, tasks: &[Rc<Task>], cut: &mut Cut) -> Result<(), CommitError> {
-        let mut slice = Instant::now();
-        for (task, part) in tasks.iter().zip(&mut cut.tasks) {
-            while !task.encode_some()? {
-                if slice.elapsed() >= Duration::from_millis(1) {
-                    tokio::task::yield_now().await;
-                    slice = Instant::now();
-                }
-            }
-            part.tables = task.take_table_cuts();
-        }
-        Ok(())
-    }
-
-    /// Sends to the plain producer, waiting for room.
-    pub(crate) async fn send_all(&self, outbox: &Outbox) -> Result<(), SendError> {
-        let mut from = 0;
-        loop {
-            let sent = outbox.each(from, |record| self.producer.borrow_mut().send(record));
-            match sent {
-                Ok(()) => return Ok(()),
-                Err((at, SendError::Full)) => {
-                    let room = self.producer.borrow_mut().room();
-                    room.await;
-                    from = at;
-                }
-                Err((_, error)) => return Err(error),
-            }
-        }
-    }
-
-    /// Under at-least-once: what `send_latest` holds back leaves after a short while.
-    async fn latest_loop(self: Rc<Self>) {
-        loop {
-            self.latest_first.notified().await;
-            let _ = timeout(LATEST, self.latest_now.notified()).await;
-            self.latest_pending.set(false);
-            self.flush_latest().await;
-        }
-    }
-
-    /// Something waits in a `send_latest`.
-    pub(crate) fn latest_staged(&self) {
-        if !self.latest_pending.replace(true) {
-            self.latest_first.notify_one();
-        }
-    }
-
-    /// A queue has run empty: what `send_latest` holds back need not wait.
-    pub(crate) fn queue_empty(&self) {
-        if self.latest_pending.get() {
-            self.latest_now.notify_one();
-        }
-    }
-
-    /// Sends what `send_latest` holds back.
-    async fn flush_latest(&self) {
-        let _sending = self.sending_latest.lock().await;
-        let tasks: Vec<Rc<Task>> =
-            self.tasks.borrow().values().map(|running| running.task.clone()).collect();
-        for task in tasks {
-            if let Some(outbox) = task.take_latest()
-                && let Err(error) = self.send_all(&outbox).await
-            {
-                self.worker.fail(error.to_string());
-            }
-        }
     }
 
     fn settled(&self) -> Option<Vec<(crate::kafka::TopicPartition, i64)>> {

@@ -1,0 +1,152 @@
+//! When a shard cuts, and how: at an interval, or when as much waits as may.
+
+use super::*;
+use std::task::Context;
+
+impl Shard {
+    /// Completes when everything that was done before the call is committed.
+    pub(crate) async fn commit_now(&self) {
+        let (sender, done) = oneshot::channel();
+        self.cut_wanted.borrow_mut().push(sender);
+        self.cut_now.notify_one();
+        let _ = done.await;
+    }
+
+    /// An event is done whose outputs wait for a cut.
+    pub(crate) fn outputs_wait(&self, bytes: usize) {
+        self.waiting.set(self.waiting.get() + bytes);
+    }
+
+    /// Asks for an early cut when rows or outputs that wait for one reach their share, and holds events back while
+    /// that cut cannot begin. Called for each event, so it looks at rows only now and then.
+    pub(crate) fn check_budget(&self) {
+        let events = self.events.get().wrapping_add(1);
+        self.events.set(events);
+        let outputs = self.waiting.get() > self.stage_bytes;
+        if !outputs && !events.is_multiple_of(1024) {
+            return;
+        }
+        let row = (self.budget.used.get() / self.budget.rows.get().max(1)).max(64);
+        if !outputs && self.budget.dirty.get() * row <= self.budget.limit / 4 {
+            return;
+        }
+        if self.cutting.get() {
+            self.full.set(true);
+        } else {
+            self.cut_now.notify_one();
+        }
+    }
+
+    /// Whether events are held back; then the task is woken when they are not.
+    pub(crate) fn is_full(&self, cx: &Context<'_>) -> bool {
+        if self.full.get() {
+            self.held_back.borrow_mut().push(cx.waker().clone());
+        }
+        self.full.get()
+    }
+
+    /// A cut begins: what waited is in it.
+    fn make_room(&self) {
+        self.waiting.set(0);
+        self.full.set(false);
+        for waker in self.held_back.borrow_mut().drain(..) {
+            waker.wake();
+        }
+    }
+
+    pub(super) async fn cut_loop(self: Rc<Self>, interval: Duration) {
+        let mut next = Instant::now() + interval;
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.cut_now.notified() => {}
+            }
+            next = Instant::now() + interval;
+            let wanted = self.cut_wanted.take();
+            self.cutting.set(true);
+            let result = self.cut().await;
+            self.cutting.set(false);
+            if self.full.get() {
+                self.cut_now.notify_one();
+            }
+            if let Err(error) = result {
+                self.worker.fail(error.to_string());
+                return;
+            }
+            for sender in wanted {
+                let _ = sender.send(());
+            }
+        }
+    }
+
+    /// Commits everything that is done at this instant.
+    async fn cut(&self) -> Result<(), CommitError> {
+        let started = Instant::now();
+        let tasks: Vec<Rc<Task>> = self
+            .tasks
+            .borrow()
+            .values()
+            .filter(|running| running.task.has_changes())
+            .map(|running| running.task.clone())
+            .collect();
+        if tasks.is_empty() {
+            self.make_room();
+            return Ok(());
+        }
+        let sending = self.sending_latest.lock().await;
+        // Up to here and no further: no event can be settled between these lines.
+        let latest: Vec<Outbox> = match self.exactly_once {
+            true => Vec::new(),
+            false => tasks.iter().filter_map(|task| task.take_latest()).collect(),
+        };
+        let mut cut = Cut::default();
+        cut.tasks.extend(tasks.iter().map(|task| task.begin_cut()));
+        self.make_room();
+        for outbox in &latest {
+            self.send_all(outbox).await.map_err(|error| CommitError::Refused(error.to_string()))?;
+        }
+        if !self.exactly_once {
+            cut.deliveries = Some(self.producer.borrow_mut().settle());
+        }
+        drop(sending);
+        self.encode(&tasks, &mut cut).await?;
+        let (mut rows, mut outputs) = (0, 0);
+        for part in &cut.tasks {
+            rows += part.tables.iter().map(|table| table.rows.len() as u64).sum::<u64>();
+            outputs += part.outputs.iter().map(|outbox| outbox.len() as u64).sum::<u64>();
+        }
+        let (sender, outcome) = oneshot::channel();
+        if self.committer.send((cut, sender)).is_err() {
+            return Ok(());
+        }
+        let Ok(outcome) = outcome.await else { return Ok(()) };
+        let outcome = outcome?;
+        for _ in 0..outcome.aborted {
+            self.worker.monitor.aborted();
+        }
+        for task in &tasks {
+            if outcome.committed.contains(&task.id) {
+                task.cut_stored();
+                task.publish_positions();
+            }
+            task.publish();
+        }
+        self.worker.monitor.cut(started.elapsed(), rows, outputs);
+        Ok(())
+    }
+
+    /// Encodes in slices of about a millisecond, so that events and outputs flow meanwhile.
+    async fn encode(&self, tasks: &[Rc<Task>], cut: &mut Cut) -> Result<(), CommitError> {
+        let mut slice = Instant::now();
+        for (task, part) in tasks.iter().zip(&mut cut.tasks) {
+            while !task.encode_some()? {
+                if slice.elapsed() >= Duration::from_millis(1) {
+                    tokio::task::yield_now().await;
+                    slice = Instant::now();
+                }
+            }
+            part.tables = task.take_table_cuts();
+        }
+        Ok(())
+    }
+}
