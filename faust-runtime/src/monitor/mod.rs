@@ -148,6 +148,11 @@ impl Monitor {
         }
     }
 
+    /// A task is to start here: until it runs, the worker is not ready.
+    pub(crate) fn expect_task(&self, group: usize, partition: u32) {
+        self.task(group, partition, TaskState::Recovering);
+    }
+
     /// A task came, or is in another state.
     pub(crate) fn task(&self, group: usize, partition: u32, state: TaskState) {
         self.moving().tasks.insert((group, partition), state);

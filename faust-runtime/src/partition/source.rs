@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// One source partition of a task.
 pub(crate) struct SourceQueue {
@@ -15,8 +17,10 @@ pub(crate) struct SourceQueue {
     queue: RefCell<Queue>,
     limit: usize,
     room: Notify,
-    /// The highest event time that a finished event had.
+    /// The highest event time that a finished event had; of an idle source, the time that it was moved up to.
     pub(crate) time: Cell<i64>,
+    /// Where it stood when it last moved, and when that was seen.
+    moved: Cell<(Offset, Instant)>,
 }
 
 #[derive(Default)]
@@ -33,7 +37,8 @@ struct Queue {
 impl SourceQueue {
     pub(crate) fn new(of: TopicPartition, limit: usize, time: i64) -> Self {
         let queue = RefCell::new(Queue::default());
-        Self { of, queue, limit, room: Notify::new(), time: Cell::new(time) }
+        let moved = Cell::new((0, Instant::now()));
+        Self { of, queue, limit, room: Notify::new(), time: Cell::new(time), moved }
     }
 
     /// Adds an agent that reads; its number here.
@@ -105,6 +110,16 @@ impl SourceQueue {
         if was_full && queue.bytes < self.limit {
             self.room.notify_one();
         }
+    }
+
+    /// Whether it has stood at `low` for so long.
+    pub(crate) fn is_idle(&self, low: Offset, timeout: Duration) -> bool {
+        let (before, since) = self.moved.get();
+        if before != low {
+            self.moved.set((low, Instant::now()));
+            return false;
+        }
+        since.elapsed() >= timeout
     }
 
     /// How many bytes wait here.

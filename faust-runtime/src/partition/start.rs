@@ -15,7 +15,10 @@ use crate::table::changelog::{Recovered, RecoveryError, recover};
 use crate::table::store::StoreError;
 use crate::table::{AnyTable, TableInit};
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::task::spawn_local;
+use tokio::time::Instant;
 
 /// Why a task does not start.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +151,13 @@ async fn recover_table(
         return Err(KafkaError::failed("recovery", "no such table").into());
     };
     let of = TopicPartition::new(table.changelog.clone(), partition);
+    let said = Mutex::new(Instant::now());
     let report = |from, at, to| {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.elapsed() >= Duration::from_secs(5) {
+            *said = Instant::now();
+            tracing::info!(changelog = %of, from, at, to, "recovering");
+        }
         worker.monitor.partition(&of, |status| {
             status.position = at;
             status.end = to;

@@ -234,11 +234,29 @@ impl Task {
         times.min().unwrap_or(0)
     }
 
+    /// A source that has been silent for a while no longer holds stream time back: it is moved up to the others. That
+    /// is written with the cut, so that a replay decides the same.
+    fn move_idle_sources(&self, lows: &[Offset]) {
+        let timeout = self.worker.settings.idle_timeout;
+        let idle: Vec<bool> = self
+            .sources
+            .iter()
+            .zip(lows)
+            .map(|(source, low)| source.is_idle(*low, timeout))
+            .collect();
+        let active = self.sources.iter().zip(&idle).filter(|(_, idle)| !**idle);
+        let Some(time) = active.map(|(source, _)| source.time.get()).min() else { return };
+        for (source, _) in self.sources.iter().zip(&idle).filter(|(_, idle)| **idle) {
+            source.time.set(source.time.get().max(time));
+        }
+    }
+
     /// Begins a cut at this instant: offsets, outputs, and which rows; their encoding follows.
     pub(crate) fn begin_cut(&self) -> TaskCut {
         self.changed.set(false);
         self.cut.set(self.cut.get() + 1);
         let lows = self.lows();
+        self.move_idle_sources(&lows);
         let mut offsets = Vec::with_capacity(self.sources.len());
         for (index, (source, low)) in self.sources.iter().zip(&lows).enumerate() {
             let readers = self.readers.iter().filter(|reader| reader.source == index);

@@ -44,6 +44,10 @@ impl Running {
             Control::new(worker.clone(), worker.assignment.clone(), member, shards.clone());
         let (stop, stopped) = oneshot::channel();
         worker.place.spawn("faust-control", move || control.run(stopped));
+        worker.place.spawn("faust-watch", {
+            let worker = worker.clone();
+            move || watch_partitions(worker)
+        });
         let unfinished = Arc::new(AtomicUsize::new(worker.topology.tasks.len()));
         let jobs = start_jobs(&worker, &unfinished);
         Ok(Self { worker, shards, stop, jobs, unfinished })
@@ -124,6 +128,31 @@ impl Running {
             at.insert(of, end);
         }
         Ok(Some(at))
+    }
+}
+
+/// How often the partition counts are looked at.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Stops the worker when a topic gets more partitions while it runs: keys would belong elsewhere from then on.
+async fn watch_partitions(worker: Worker) {
+    loop {
+        tokio::select! {
+            () = sleep(LOOK) => {}
+            () = worker.stopping() => return,
+        }
+        // An outage is said by who needs the broker.
+        let Ok(topics) = worker.broker.topics().await else { continue };
+        for (name, now) in topics {
+            let then = worker.partitions_of(worker.broker.topic_id(&name));
+            if let Some(then) = then.filter(|then| *then != now && now > 0) {
+                worker.fail(format!(
+                    "topic `{name}` had {then} partitions when the worker started and has {now} now: its keys belong to other \
+                     partitions, so tables that are fed by it must be rebuilt under a new `version`"
+                ));
+                return;
+            }
+        }
     }
 }
 

@@ -153,17 +153,20 @@ fn new_topic(name: &Arc<str>, def: &TopicDef, count: u32, settings: &Settings) -
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Stamped by the broker: event times would let it delete live data. Windows go when they have surely expired.
+/// Stamped by the broker: event times would let it delete live data. `delete` with endless retention keeps everything
+/// that compaction keeps, and allows `--offsets reset` to empty it. Windows go when they have surely expired.
 fn new_changelog(table: &Table, count: u32, settings: &Settings) -> NewTopic {
     let mut topic = plain(table.changelog.clone(), count, settings);
-    topic.config.push(("message.timestamp.type".into(), "LogAppendTime".into()));
-    match (table.def.window, table.def.expires) {
-        (Some(window), Some(expires)) => {
-            let keep = (window.size() + expires + DAY).max(7 * DAY);
-            topic.config.push(("cleanup.policy".into(), "compact,delete".into()));
-            topic.config.push(("retention.ms".into(), millis(keep).to_string()));
-        }
-        _ => topic.config.push(("cleanup.policy".into(), "compact".into())),
+    let retention = match (table.def.window, table.def.expires) {
+        (Some(window), Some(expires)) => millis((window.size() + expires + DAY).max(7 * DAY)),
+        _ => -1,
+    };
+    for (name, value) in [
+        ("message.timestamp.type", "LogAppendTime"),
+        ("cleanup.policy", "compact,delete"),
+        ("retention.ms", &retention.to_string()),
+    ] {
+        topic.config.push((name.into(), value.into()));
     }
     topic.config.extend(table.def.config.iter().map(|(k, v)| (k.to_string(), v.to_string())));
     topic
