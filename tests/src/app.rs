@@ -1,8 +1,8 @@
 //! An app: its broker, its folder, its settings, and the processes that are started of it.
 
+use crate::eventually;
 use crate::topics::{Record, Topics};
 use crate::worker::{Worker, map};
-use crate::eventually;
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -83,6 +83,11 @@ impl App {
         format!("{}.{declared}", self.id)
     }
 
+    /// The folder that its processes run in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The data folder of worker `n`.
     pub fn data(&self, n: usize) -> PathBuf {
         let name = if self.shares { "data".into() } else { format!("data-{n}") };
@@ -121,7 +126,8 @@ impl App {
     /// Runs worker 0 with options until it ends by itself.
     pub fn run(&self, line: &[&str]) -> Finished {
         let mut worker = self.start_with(0, line);
-        let code = eventually(&format!("{line:?} ends"), || worker.child.try_wait().unwrap()).code();
+        let code =
+            eventually(&format!("{line:?} ends"), || worker.child.try_wait().unwrap()).code();
         Finished { code, stdout: worker.printed(), stderr: worker.logged() }
     }
 
@@ -150,14 +156,23 @@ impl App {
 
     /// Waits until the group has committed everything that its topics hold.
     pub fn wait_until_processed(&self) {
-        let sources: Vec<_> = self.sources.iter().map(|topic| self.topic(topic)).collect();
         let mut before = None;
         eventually("everything is processed", || {
-            let now = self.topics().at_end(&self.id, &sources);
+            let now = self.at_end();
             let done = now.is_some() && now == before;
             before = now;
             done.then_some(())
         });
+    }
+
+    /// Whether the group has committed everything that its topics hold now.
+    pub fn is_processed(&self) -> bool {
+        self.at_end().is_some()
+    }
+
+    fn at_end(&self) -> Option<Vec<i64>> {
+        let sources: Vec<_> = self.sources.iter().map(|topic| self.topic(topic)).collect();
+        self.topics().at_end(&self.id, &sources)
     }
 
     /// The rows of a table as the command line shows them.
@@ -172,9 +187,14 @@ impl App {
         self.topics().read(&self.topic(topic))
     }
 
-    /// What is committed in a topic of this name in Kafka.
-    pub fn read_internal(&self, topic: &str) -> Vec<Record> {
-        self.topics().read(topic)
+    /// The app's dead letters.
+    pub fn dead_letters(&self) -> Vec<Record> {
+        self.topics().read(&format!("{}-dead-letters", self.id))
+    }
+
+    /// What is committed in the changelog of a table.
+    pub fn changelog(&self, table: &str) -> Vec<Record> {
+        self.topics().read(&format!("{}-{table}-changelog", self.id))
     }
 
     /// The keys in a declared topic.
@@ -190,6 +210,11 @@ impl App {
     /// Makes a declared topic before the app does.
     pub fn create_topic(&self, topic: &str, partitions: i32) {
         self.topics().create(&self.topic(topic), partitions);
+    }
+
+    /// The partition of a key.
+    pub fn partition(&self, topic: &str, key: &str) -> i32 {
+        self.topics().partition(&self.topic(topic), key)
     }
 
     /// Commits an offset for the group from outside.
@@ -211,7 +236,8 @@ impl Drop for App {
         if !panicking() {
             return;
         }
-        let mut logs: Vec<_> = fs::read_dir(&self.folder).unwrap().map(|it| it.unwrap().path()).collect();
+        let mut logs: Vec<_> =
+            fs::read_dir(&self.folder).unwrap().map(|it| it.unwrap().path()).collect();
         logs.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
         for path in logs.iter().filter(|path| path.extension().is_some_and(|it| it == "err")) {
             println!("--- {}\n{}", path.display(), tail(path));

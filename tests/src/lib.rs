@@ -17,7 +17,7 @@ mod topics;
 mod worker;
 
 pub use app::{App, Finished};
-pub use text::{counted, letters, lines, words};
+pub use text::{assert_rows, counted, letters, lines, words};
 pub use topics::{Record, is_development_broker};
 pub use worker::Worker;
 

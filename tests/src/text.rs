@@ -1,6 +1,6 @@
 //! Real text, and what must come of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 
@@ -33,4 +33,16 @@ pub fn counted<S: AsRef<str>>(words: &[S]) -> BTreeMap<String, u64> {
 pub fn letters<S: AsRef<str>>(words: &[S]) -> BTreeMap<String, u64> {
     let counts = counted(words).into_iter();
     counts.map(|(word, n)| (word.clone(), n * word.chars().count() as u64)).collect()
+}
+
+/// Compares tables; where they differ, it shows where.
+pub fn assert_rows(found: &BTreeMap<String, u64>, expected: &BTreeMap<String, u64>, what: &str) {
+    let keys = found.keys().chain(expected.keys()).collect::<BTreeSet<_>>();
+    let wrong: Vec<_> = keys
+        .into_iter()
+        .filter(|key| found.get(*key) != expected.get(*key))
+        .map(|key| format!("{key}: {:?} instead of {:?}", found.get(key), expected.get(key)))
+        .collect();
+    let some = &wrong[..wrong.len().min(10)];
+    assert!(wrong.is_empty(), "{what}: {} rows are wrong, such as {some:#?}", wrong.len());
 }

@@ -70,6 +70,10 @@ impl Topics {
         (0..count).map(|n| TopicPartition::new(topic, n)).collect()
     }
 
+    pub(crate) fn partition(&self, topic: &str, key: &str) -> i32 {
+        partition_for(key.as_bytes(), self.partitions(topic).len() as i32)
+    }
+
     fn ends(&self, partitions: &[TopicPartition]) -> Vec<i64> {
         let specs: Vec<_> = partitions.iter().map(|of| (of.clone(), OffsetSpec::Latest)).collect();
         let ends = self.admin.list_offsets(&specs, Isolation::ReadCommitted, LONG).unwrap();
@@ -111,13 +115,17 @@ impl Topics {
                 let next = poll_fn(|cx| partition.poll_batch(cx, 10_000));
                 let batch = async { tokio::time::timeout(LONG, next).await };
                 let batch = runtime.block_on(batch).expect("the topic can be read").unwrap();
-                records.extend(batch.iter().map(|message| Record {
-                    key: message.key().map(text),
-                    value: message.value().unwrap_or_default().to_vec(),
-                    headers: message
-                        .headers()
-                        .map(|header| (text(header.name), text(header.value.unwrap_or_default())))
-                        .collect(),
+                records.extend(batch.iter().map(|message| {
+                    Record {
+                        key: message.key().map(text),
+                        value: message.value().unwrap_or_default().to_vec(),
+                        headers: message
+                            .headers()
+                            .map(|header| {
+                                (text(header.name), text(header.value.unwrap_or_default()))
+                            })
+                            .collect(),
+                    }
                 }));
             }
         }
@@ -149,5 +157,5 @@ impl Topics {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -3,6 +3,7 @@
 use crate::{LONG, eventually};
 use reqwest::blocking::{Client, Response};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -57,6 +58,16 @@ impl Worker {
     pub fn post(&self, path: &str) -> (u16, String) {
         let client = Client::builder().timeout(LONG).build().unwrap();
         answer(client.post(self.url(path)).send())
+    }
+
+    /// Waits until an agent has done something.
+    pub fn wait_until_at_work(&self, agent: &str) {
+        eventually(&format!("{agent} is at work"), || {
+            let status: Value = serde_json::from_str(&self.get("/status.json").1).ok()?;
+            let agents = status["agents"].as_array()?;
+            let agent = agents.iter().find(|it| it["name"] == agent)?;
+            (agent["events"].as_u64()? > 0).then_some(())
+        });
     }
 
     /// The rows of a table, those of other workers too, or only its own.

@@ -1,6 +1,6 @@
 //! Two agents on one topic go at their own pace, and a killed worker goes on for each from where it was.
 
-use faust_tests::{App, counted, letters, lines, moment, words};
+use faust_tests::{App, assert_rows, counted, letters, lines, moment, words};
 use std::thread::sleep;
 
 #[test]
@@ -17,6 +17,6 @@ fn both_tables_are_exact_after_kills() {
         worker.kill();
     }
     app.run_to_end();
-    assert_eq!(app.rows("counts"), counted(&words));
-    assert_eq!(app.rows("letters"), letters(&words));
+    assert_rows(&app.rows("counts"), &counted(&words), "the fast one");
+    assert_rows(&app.rows("letters"), &letters(&words), "the slow one");
 }
