@@ -165,6 +165,8 @@ fn new_changelog(table: &Table, count: u32, settings: &Settings) -> NewTopic {
         ("message.timestamp.type", "LogAppendTime"),
         ("cleanup.policy", "compact,delete"),
         ("retention.ms", &retention.to_string()),
+        // A limit of the cluster would delete rows.
+        ("retention.bytes", "-1"),
     ] {
         topic.config.push((name.into(), value.into()));
     }
