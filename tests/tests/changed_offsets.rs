@@ -36,7 +36,7 @@ fn a_worker_refuses_to_start_and_names_everything() {
     let error = refused.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
     for part in [
         &format!("group `{}`", app.id()),
-        &format!("{}[{partition}]", app.topic("words")),
+        &format!("{}/{partition}", app.topic("words")),
         "offset 5",
         "--offsets accept",
         "--offsets restore",
