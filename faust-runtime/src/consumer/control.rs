@@ -5,11 +5,11 @@ use super::Assignment;
 use crate::kafka::{Member, MemberEvent, TopicPartition};
 use crate::partition::{ShardCommand, TaskId};
 use crate::worker::Worker;
-use futures::future::join_all;
+use futures::future::{JoinAll, join_all};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// One worker's part in the group.
 pub(crate) struct Control {
@@ -44,11 +44,35 @@ impl Control {
                 () = wait_until(ask_again) => self.ask_again(),
             }
         };
-        let all: BTreeSet<TaskId> = std::mem::take(&mut self.running);
-        self.stop_tasks(all, false).await;
+        self.stop_all().await;
         self.member.leave().await;
         if let Some(stopped) = stopped {
             let _ = stopped.send(());
+        }
+    }
+
+    /// Stops every task. The group is followed meanwhile: who has no place in it cannot commit.
+    async fn stop_all(&mut self) {
+        let all = std::mem::take(&mut self.running);
+        let mut stopped = self.stop_tasks(&all, false);
+        let mut owed = false;
+        loop {
+            tokio::select! {
+                _ = &mut stopped => break,
+                event = self.member.next() => match event {
+                    MemberEvent::Assigned(_) => self.member.answer(),
+                    // What goes may be given to others with the answer: not before it is committed.
+                    MemberEvent::Revoked { lost: false, .. } => owed = true,
+                    MemberEvent::Revoked { .. } => {
+                        self.stop_tasks(&all, true).await;
+                        self.member.answer();
+                    }
+                    MemberEvent::Failed(_) => {}
+                }
+            }
+        }
+        if owed {
+            self.member.answer();
         }
     }
 
@@ -59,7 +83,7 @@ impl Control {
                 self.learn_plan();
                 let complete = self.assignment.complete(&self.owned);
                 for task in complete.difference(&self.running) {
-                    tracing::info!(%task, "starting");
+                    tracing::debug!(%task, "starting");
                     self.worker.monitor.expect_task(task.group, task.partition);
                     self.send(*task, ShardCommand::Start(*task));
                 }
@@ -79,7 +103,15 @@ impl Control {
                     going.intersection(&self.running).copied().collect();
                 self.running.retain(|task| !going.contains(task));
                 self.worker.assigned(self.running.clone());
-                self.stop_tasks(stopping, lost).await;
+                // Without a place in the group nothing can be committed, and no place comes back before the answer.
+                let patience = self.worker.settings.session_timeout;
+                if timeout(patience, self.stop_tasks(&stopping, lost)).await.is_err() {
+                    tracing::warn!(
+                        ?stopping,
+                        "handing over takes too long: what is not committed runs elsewhere"
+                    );
+                    self.stop_tasks(&stopping, true).await;
+                }
                 self.learn_plan();
                 self.member.answer();
             }
@@ -90,14 +122,13 @@ impl Control {
     }
 
     /// Stops tasks, all at once; each commits what it has done, unless it is lost.
-    async fn stop_tasks(&self, tasks: BTreeSet<TaskId>, lost: bool) {
-        let stopped = tasks.into_iter().map(|task| {
-            tracing::info!(%task, lost, "stopping");
+    fn stop_tasks(&self, tasks: &BTreeSet<TaskId>, lost: bool) -> JoinAll<oneshot::Receiver<()>> {
+        join_all(tasks.iter().map(|task| {
+            tracing::debug!(%task, lost, "stopping");
             let (done, stopped) = oneshot::channel();
-            self.send(task, ShardCommand::Stop { task, lost, done });
+            self.send(*task, ShardCommand::Stop { task: *task, lost, done });
             stopped
-        });
-        join_all(stopped).await;
+        }))
     }
 
     fn send(&self, task: TaskId, command: ShardCommand) {

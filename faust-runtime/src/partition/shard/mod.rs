@@ -176,6 +176,9 @@ impl Shard {
         }
     }
 
+    /// Stops a task: its agents end after the event that they are at, and what is done is committed. A task that is
+    /// lost commits nothing any more; a cut that has it in and is on its way ends before this does, because with the
+    /// member's next generation it would be accepted.
     async fn stop(&self, id: TaskId, lost: bool) {
         let starting = self.starting.borrow_mut().remove(&id);
         if let Some(starting) = starting {
@@ -189,25 +192,17 @@ impl Shard {
             taken = Some((running.task.clone(), std::mem::take(&mut running.lanes)));
         });
         // It may be stopped before it runs.
-        let Some((task, lanes)) = taken else {
-            self.forget(id);
-            return;
-        };
-        task.stop();
-        let deadline = Instant::now() + PATIENCE;
-        for mut lane in lanes {
-            let patience = if lost { Duration::ZERO } else { deadline - Instant::now() };
-            if timeout(patience, &mut lane).await.is_err() {
-                lane.abort();
-                let _ = lane.await;
+        if let Some((task, lanes)) = taken {
+            task.stop();
+            end(lanes, if lost { Duration::ZERO } else { PATIENCE }).await;
+            for lane in task.lanes.borrow().iter() {
+                lane.roll_back();
             }
         }
-        for lane in task.lanes.borrow().iter() {
-            lane.roll_back();
+        if lost {
+            self.forget(id);
         }
-        if !lost {
-            self.commit_now().await;
-        }
+        self.commit_now().await;
         self.owned.remove(id);
         self.forget(id);
     }
@@ -238,5 +233,16 @@ impl Shard {
             all.extend(running.task.settled()?);
         }
         Some(all)
+    }
+}
+
+/// Waits for the loops of a task; those that take too long are ended where they are.
+async fn end(lanes: Vec<JoinHandle<()>>, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    for mut lane in lanes {
+        if timeout(deadline - Instant::now(), &mut lane).await.is_err() {
+            lane.abort();
+            let _ = lane.await;
+        }
     }
 }
