@@ -112,7 +112,7 @@ async fn bible(context: Context, texts: Sink<Text>, counts: View<Count>) -> Resu
 
 /// Feeds a text file, a line a record
 #[command]
-async fn feed(#[arg(value_name = "FILE")] file: PathBuf, lines: Sink<Line>) -> Result<()> {
+async fn feed(#[arg] file: PathBuf, lines: Sink<Line>) -> Result<()> {
     let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     send_lines(&text, &lines).await
 }

@@ -8,7 +8,8 @@ use crate::options::Options;
 use crate::signature::{Function, Parameter};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, Expr, FnArg, Lit, Meta, MetaNameValue, Pat, Type};
+use syn::token::Paren;
+use syn::{Attribute, Expr, FnArg, Lit, MacroDelimiter, Meta, MetaList, MetaNameValue, Pat, Type};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -62,13 +63,25 @@ impl Kind {
             errors.at(pat, "an argument has a name, not a pattern");
             return None;
         };
-        let attrs = attrs.iter().filter(|attr| is_arg(attr) || is_doc(attr)).cloned().collect();
+        let attrs = attrs.iter().filter(|attr| is_arg(attr) || is_doc(attr));
+        let attrs = attrs.cloned().map(with_list).collect();
         Some(Self::Argument { attrs, name: pat.ident.clone(), ty: ty.clone() })
     }
 }
 
 fn is_arg(attr: &Attribute) -> bool {
     attr.path().is_ident("arg")
+}
+
+/// A bare `#[arg]` as `#[arg()]`, which is what clap takes.
+fn with_list(mut attr: Attribute) -> Attribute {
+    if is_arg(&attr)
+        && let Meta::Path(path) = attr.meta
+    {
+        let delimiter = MacroDelimiter::Paren(Paren::default());
+        attr.meta = Meta::List(MetaList { path, delimiter, tokens: TokenStream::new() });
+    }
+    attr
 }
 
 fn is_doc(attr: &Attribute) -> bool {
