@@ -78,7 +78,8 @@ fn collect(folder: &Path, imports: &mut BTreeSet<String>) {
             collect(&path, imports);
             continue;
         }
-        let is_test = path.ends_with("testing/simulation.rs") || path.ends_with("tests.rs");
+        let is_test =
+            path.to_string_lossy().contains("testing/simulation") || path.ends_with("tests.rs");
         if is_test || path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }
