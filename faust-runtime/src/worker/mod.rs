@@ -23,6 +23,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -155,10 +156,20 @@ impl Worker {
     }
 
     /// Runs a part of the engine; a panic in it is a defect of ours, and the worker fails rather than to go on without.
-    pub(crate) async fn watched(self, what: &'static str, part: impl Future<Output = ()>) {
+    pub(crate) async fn watched(self, what: impl fmt::Display, part: impl Future<Output = ()>) {
         if AssertUnwindSafe(part).catch_unwind().await.is_err() {
             self.fail(format!("{what} panicked, which is a defect of faust: see the output above"));
         }
+    }
+
+    /// Starts a part of the engine at its place, watched.
+    fn spawn<F, Fut>(&self, name: &str, make: F)
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        let (worker, what) = (self.clone(), name.to_string());
+        self.place.spawn(name, move || worker.watched(what, make()));
     }
 
     /// Completes with the error that the worker fails with.

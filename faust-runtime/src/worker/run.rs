@@ -43,8 +43,8 @@ impl Running {
         let control =
             Control::new(worker.clone(), worker.assignment.clone(), member, shards.clone());
         let (stop, stopped) = oneshot::channel();
-        worker.place.spawn("faust-control", move || control.run(stopped));
-        worker.place.spawn("faust-watch", {
+        worker.spawn("faust-control", move || control.run(stopped));
+        worker.spawn("faust-watch", {
             let worker = worker.clone();
             move || watch_partitions(worker)
         });
@@ -165,7 +165,7 @@ fn start_shard(
     let id = worker.transactional_id(number);
     let (cuts, mut orders) = mpsc::unbounded_channel::<CutOrder>();
     let (broker, committer_id, owned_by) = (worker.broker.clone(), id.clone(), owned.clone());
-    worker.place.spawn(&format!("faust-commit-{number}"), move || async move {
+    worker.spawn(&format!("faust-commit-{number}"), move || async move {
         let mut committer = Committer::open(broker, committer_id, owned_by).await;
         while let Some((cut, outcome)) = orders.recv().await {
             let result = committer.commit(cut).await;
@@ -181,7 +181,7 @@ fn start_shard(
         cache_bytes: worker.settings.cache_bytes / count,
     };
     let (commands, received) = mpsc::unbounded_channel();
-    worker.place.spawn(&format!("faust-shard-{number}"), move || Shard::run(config, received));
+    worker.spawn(&format!("faust-shard-{number}"), move || Shard::run(config, received));
     Ok(commands)
 }
 
