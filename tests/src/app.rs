@@ -2,7 +2,7 @@
 
 use crate::eventually;
 use crate::topics::{Record, Topics};
-use crate::worker::{Worker, map};
+use crate::worker::{Worker, sums};
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -175,11 +175,11 @@ impl App {
         self.topics().at_end(&self.id, &sources)
     }
 
-    /// The rows of a table as the command line shows them.
+    /// The rows of a table as the command line shows them; of one that has windows, the sums over them.
     pub fn rows(&self, table: &str) -> BTreeMap<String, u64> {
         let shown = self.run(&["table", table, "--format", "json"]);
         assert_eq!(shown.code, Some(0), "{}", shown.stderr);
-        map(shown.stdout.lines().map(|line| serde_json::from_str(line).unwrap()))
+        sums(shown.stdout.lines().map(|line| serde_json::from_str(line).unwrap()))
     }
 
     /// What is committed in a declared topic.

@@ -40,9 +40,12 @@ pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A moment that is random and always the same: the `n`-th of a seed, below a number of milliseconds.
+/// `FAUST_TEST_SEED` gives other moments.
 pub fn moment(seed: u64, n: u64, below: u64) -> Duration {
+    let other: u64 = std::env::var("FAUST_TEST_SEED").map_or(0, |seed| seed.parse().unwrap());
     // SplitMix64.
-    let mut x = seed.wrapping_add((n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut x = seed.wrapping_add(other << 8);
+    x = x.wrapping_add((n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     Duration::from_millis((x ^ (x >> 31)) % below)

@@ -74,9 +74,9 @@ impl Topics {
         partition_for(key.as_bytes(), self.partitions(topic).len() as i32)
     }
 
-    fn ends(&self, partitions: &[TopicPartition]) -> Vec<i64> {
+    fn ends(&self, partitions: &[TopicPartition], isolation: Isolation) -> Vec<i64> {
         let specs: Vec<_> = partitions.iter().map(|of| (of.clone(), OffsetSpec::Latest)).collect();
-        let ends = self.admin.list_offsets(&specs, Isolation::ReadCommitted, LONG).unwrap();
+        let ends = self.admin.list_offsets(&specs, isolation, LONG).unwrap();
         ends.into_iter().map(|end| end.unwrap().unwrap()).collect()
     }
 
@@ -86,10 +86,11 @@ impl Topics {
         Some(committed.into_iter().map(|commit| commit.map(|commit| commit.offset)).collect())
     }
 
-    /// The ends of the topics' partitions, if the group has committed all of them.
+    /// The ends of the topics' partitions, if the group has committed all of them; what is in open transactions is still
+    /// to come.
     pub(crate) fn at_end(&self, group: &str, topics: &[String]) -> Option<Vec<i64>> {
         let partitions: Vec<_> = topics.iter().flat_map(|topic| self.partitions(topic)).collect();
-        let ends = self.ends(&partitions);
+        let ends = self.ends(&partitions, Isolation::ReadUncommitted);
         let committed = self.committed(group, &partitions)?;
         let done = committed.iter().zip(&ends).all(|(at, end)| at.is_some_and(|at| at >= *end));
         done.then_some(ends)
@@ -105,7 +106,7 @@ impl Topics {
     /// Everything that is committed in a topic, partition after partition.
     pub(crate) fn read(&self, topic: &str) -> Vec<Record> {
         let partitions = self.partitions(topic);
-        let ends = self.ends(&partitions);
+        let ends = self.ends(&partitions, Isolation::ReadCommitted);
         let reader = Reader::data(&self.config, "harness").unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let mut records = Vec::new();

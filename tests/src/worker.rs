@@ -4,7 +4,7 @@ use crate::{LONG, eventually};
 use reqwest::blocking::{Client, Response};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -75,7 +75,7 @@ impl Worker {
         let (status, body) = self.get(&format!("/table/{table}?everywhere={everywhere}"));
         assert_eq!(status, 200, "{body}");
         let rows: Vec<Row> = serde_json::from_str(&body).unwrap();
-        map(rows)
+        sums(rows)
     }
 
     /// Kills it: `kill -9`.
@@ -120,14 +120,16 @@ fn answer(response: reqwest::Result<Response>) -> (u16, String) {
 #[derive(Deserialize)]
 pub(crate) struct Row {
     key: String,
+    window: Option<[String; 2]>,
     value: u64,
 }
 
-/// Rows by key; none may be there twice.
-pub(crate) fn map(rows: impl IntoIterator<Item = Row>) -> BTreeMap<String, u64> {
-    let mut map = BTreeMap::new();
-    for Row { key, value } in rows {
-        assert!(map.insert(key.clone(), value).is_none(), "{key} is there twice");
+/// Sums by key; no row may be there twice.
+pub(crate) fn sums(rows: impl IntoIterator<Item = Row>) -> BTreeMap<String, u64> {
+    let (mut sums, mut seen) = (BTreeMap::new(), BTreeSet::new());
+    for Row { key, window, value } in rows {
+        assert!(seen.insert((key.clone(), window)), "{key} is there twice");
+        *sums.entry(key).or_default() += value;
     }
-    map
+    sums
 }

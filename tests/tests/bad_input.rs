@@ -1,4 +1,5 @@
 //! What goes wrong outside of the engine: it says what, names it, and the rest goes on.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
 use faust_tests::{App, Finished, Record, assert_rows, counted, lines, words};
 use std::fs;

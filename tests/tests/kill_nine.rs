@@ -34,6 +34,7 @@ fn under_exactly_once_every_count_is_exact_and_every_word_is_there_once() {
     let app = kill_ten_times("exactly_once", 1);
     let exact = counted(&all_words());
     assert_rows(&app.rows("counts"), &exact, "the table");
+    assert_rows(&app.rows("trend"), &exact, "the windows");
     assert_rows(&counted(&app.keys("words")), &exact, "the topic");
 }
 
@@ -42,6 +43,7 @@ fn under_at_least_once_no_word_is_lost_and_the_table_is_a_recount_of_its_topic()
     let app = kill_ten_times("at_least_once", 2);
     let recount = counted(&app.keys("words"));
     assert_rows(&app.rows("counts"), &recount, "the table");
+    assert_rows(&app.rows("trend"), &recount, "the windows");
     for (word, n) in counted(&all_words()) {
         assert!(recount[&word] >= n, "`{word}` is there {} times of {n}", recount[&word]);
     }

@@ -1,4 +1,5 @@
 //! Several workers share the work, take it over from those that are killed, and answer for each other.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
 use faust_tests::{App, Worker, assert_rows, counted, lines, moment, words};
 use std::thread::sleep;
