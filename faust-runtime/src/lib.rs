@@ -18,7 +18,7 @@
 //! ```
 //!
 //! The modules follow it: [`define`] what is said, `kafka` the port, `consumer` records in, `partition` one task per
-//! partition, [`agent`] the call, `table` state, `producer` records out, `commit` cuts, `rpc` asks, `handle` what
+//! partition, [`mod@agent`] the call, `table` state, `producer` records out, `commit` cuts, `rpc` asks, `handle` what
 //! functions hold.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -56,6 +56,8 @@ pub(crate) struct Task {
     /// Something happened since the last cut.
     changed: Cell<bool>,
     released: Notify,
+    /// Lanes that wait for a row: mostly none.
+    waiting_for_rows: Cell<u32>,
 }
 
 /// Records of one sink of which only the newest of each key leaves.
@@ -100,6 +102,7 @@ impl Task {
             committed: RefCell::new(None),
             changed: Cell::new(false),
             released: Notify::new(),
+            waiting_for_rows: Cell::new(0),
         }
     }
 
@@ -125,11 +128,14 @@ impl Task {
 
     /// Rows that an event held are free.
     pub(crate) fn rows_released(&self) {
-        self.released.notify_waiters();
+        if self.waiting_for_rows.take() > 0 {
+            self.released.notify_waiters();
+        }
     }
 
     /// Waits until some event of this task is done.
     pub(crate) async fn row_release(&self) {
+        self.waiting_for_rows.set(self.waiting_for_rows.get() + 1);
         self.released.notified().await;
     }
 
