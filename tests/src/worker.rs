@@ -70,12 +70,21 @@ impl Worker {
         });
     }
 
-    /// The rows of a table, those of other workers too, or only its own.
-    pub fn rows(&self, table: &str, everywhere: bool) -> BTreeMap<String, u64> {
+    /// The rows of a table that it owns.
+    pub fn own_rows(&self, table: &str) -> BTreeMap<String, u64> {
+        self.list(table, false).expect("a list")
+    }
+
+    /// The rows of a table that it and all others own; none while it does not know all of them.
+    pub fn all_rows(&self, table: &str) -> Option<BTreeMap<String, u64>> {
+        self.list(table, true)
+    }
+
+    fn list(&self, table: &str, everywhere: bool) -> Option<BTreeMap<String, u64>> {
         let (status, body) = self.get(&format!("/table/{table}?everywhere={everywhere}"));
         assert_eq!(status, 200, "{body}");
-        let rows: Vec<Row> = serde_json::from_str(&body).unwrap();
-        sums(rows)
+        let rows: Vec<Row> = serde_json::from_str(&body).ok()?;
+        Some(sums(rows))
     }
 
     /// Kills it: `kill -9`.

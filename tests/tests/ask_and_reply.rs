@@ -18,8 +18,8 @@ fn a_vote_is_answered_with_the_new_count_by_any_worker() {
         }
     }
     for worker in &workers {
-        assert!(!worker.rows("counts", false).is_empty(), "both own some of the words");
+        assert!(!worker.own_rows("counts").is_empty(), "both own some of the words");
         let all = words.map(|word| (word.to_string(), 3));
-        assert_eq!(worker.rows("counts", true), all.into());
+        assert_eq!(worker.all_rows("counts"), Some(all.into()));
     }
 }

@@ -19,7 +19,7 @@ fn counted_app() -> (App, Worker, BTreeMap<String, u64>) {
 fn check(app: &App, expected: &BTreeMap<String, u64>) -> u64 {
     let worker = app.start(0);
     worker.wait_until_ready();
-    assert_rows(&worker.rows("counts", false), expected, "after a restart");
+    assert_rows(&worker.own_rows("counts"), expected, "after a restart");
     let replayed = replayed(&worker.logged());
     worker.signal("INT");
     assert_eq!(worker.wait(), Some(0));
@@ -69,7 +69,6 @@ fn a_killed_worker_whose_disk_is_gone_is_replaced_by_another() {
     worker.kill();
     let other = app.start(1);
     eventually("the other has everything", || {
-        (other.get("/health/ready").0 == 200 && other.rows("counts", false) == expected)
-            .then_some(())
+        (other.get("/health/ready").0 == 200 && other.own_rows("counts") == expected).then_some(())
     });
 }

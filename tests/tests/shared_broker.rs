@@ -24,7 +24,7 @@ fn the_broker_outlives_its_process_in_the_next_one_and_state_outlives_both() {
     app.wait_until_processed();
     let expected = counted(&words(&lines(0..2 * LINES)));
     second.wait_until_ready();
-    assert_rows(&second.rows("counts", true), &expected, "in the second process");
+    assert_rows(&second.own_rows("counts"), &expected, "in the second process");
     second.kill();
 
     // Nobody is left: the next process finds everything.
