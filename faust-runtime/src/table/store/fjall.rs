@@ -5,6 +5,7 @@
 use super::*;
 use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::collections::BTreeSet;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,18 +22,21 @@ pub(crate) struct FjallStores {
 impl FjallStores {
     /// Opens the folder. One that is damaged is renamed, said so, and made anew: changelogs have everything.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = match Database::builder(path).open() {
+        let database = match open_database(path) {
             Ok(database) => database,
-            Err(::fjall::Error::Io(error)) => return Err(io(path, &error)),
-            Err(error) => {
+            Err(Opening::Disk(error)) => return Err(error),
+            Err(Opening::Damaged(cause)) => {
                 let stamp = crate::time::Timestamp::wall().as_millis();
                 let aside = path.with_extension(format!("damaged-{stamp}"));
                 tracing::error!(
-                    path = %path.display(), aside = %aside.display(), %error,
+                    path = %path.display(), aside = %aside.display(), cause,
                     "the stores are damaged: they are set aside and rebuilt from their changelogs"
                 );
                 std::fs::rename(path, &aside).map_err(|error| io(path, &error))?;
-                Database::builder(path).open().map_err(|error| io(path, &error))?
+                open_database(path).map_err(|error| match error {
+                    Opening::Disk(error) => error,
+                    Opening::Damaged(cause) => io(path, &cause),
+                })?
             }
         };
         Ok(Self { database, path: path.into() })
@@ -58,6 +62,22 @@ impl FjallStores {
         self.database
             .keyspace(&name, KeyspaceCreateOptions::default)
             .map_err(|error| io(&self.path, &error))
+    }
+}
+
+/// Why a database does not open.
+enum Opening {
+    Disk(StoreError),
+    Damaged(String),
+}
+
+/// fjall panics at some torn journals (3.1, after a full disk): that is damage like any other.
+fn open_database(path: &Path) -> Result<Database, Opening> {
+    match catch_unwind(|| Database::builder(path).open()) {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(::fjall::Error::Io(error))) => Err(Opening::Disk(io(path, &error))),
+        Ok(Err(error)) => Err(Opening::Damaged(error.to_string())),
+        Err(_) => Err(Opening::Damaged("its journal cannot be read".into())),
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 pub(crate) mod fjall;
 pub(crate) mod memory;
+#[cfg(test)]
+mod tests;
 
 /// One partition of one table on disk or in memory. Read from any thread; written by one.
 pub(crate) trait Store: Send + Sync {
@@ -54,7 +56,9 @@ pub(crate) struct Mark {
 #[non_exhaustive]
 pub(crate) enum StoreError {
     /// The disk refused: make room or mend it, then start again; nothing that was committed is lost.
-    #[error("{path}: {cause}")]
+    #[error(
+        "{path}: {cause}; make room or mend the disk, then start again: nothing that was committed is lost"
+    )]
     Io {
         /// The folder.
         path: String,

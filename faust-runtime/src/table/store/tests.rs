@@ -1,0 +1,139 @@
+//! What every store does; and what only a disk does.
+
+use super::fjall::FjallStores;
+use super::memory::{Disk, MemoryStores};
+use super::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn rows(store: &dyn Store, from: &[u8]) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    store
+        .scan(from, &mut |key, value| {
+            rows.push((text(key), text(value)));
+            true
+        })
+        .unwrap();
+    rows
+}
+
+fn mark(changelog: Offset) -> Mark {
+    Mark { owner: "app".into(), changelog, ..Mark::default() }
+}
+
+/// Runs on each kind of store.
+fn check(stores: &dyn Stores) {
+    let store = stores.open("t", 0).unwrap();
+    assert_eq!((store.mark().unwrap(), store.len()), (None, 0), "a new store");
+    let put = |rows: Vec<(&'static [u8], Option<&'static [u8]>)>, added| StoreBatch {
+        rows,
+        added,
+        remove_below: None,
+    };
+    store
+        .write(&put(vec![(b"b", Some(b"2")), (b"a", Some(b"1")), (b"", Some(b"0"))], 3), &mark(5))
+        .unwrap();
+    store
+        .write(&put(vec![(b"b", Some(b"22")), (b"a", None), (b"c", Some(b"3"))], 0), &mark(9))
+        .unwrap();
+    assert_eq!(store.get(b"b").unwrap().as_deref(), Some(&b"22"[..]));
+    assert_eq!(store.get(b"a").unwrap(), None);
+    assert_eq!(store.get(b"").unwrap().as_deref(), Some(&b"0"[..]), "an empty key is a key");
+    let all = [("", "0"), ("b", "22"), ("c", "3")].map(|(k, v)| (k.to_string(), v.to_string()));
+    assert_eq!(rows(&*store, b""), all);
+    assert_eq!(rows(&*store, b"b\0"), all[2..]);
+    let known = store.mark().unwrap().unwrap();
+    assert_eq!((known.changelog, store.len()), (9, 3));
+    let expired = StoreBatch { remove_below: Some(b"c"), ..StoreBatch::default() };
+    store.write(&expired, &mark(10)).unwrap();
+    assert_eq!((rows(&*store, b""), store.len()), (all[2..].to_vec(), 1));
+    drop(store);
+    let again = stores.open("t", 0).unwrap();
+    assert_eq!(
+        (again.len(), again.mark().unwrap().unwrap().changelog),
+        (1, 10),
+        "it is still there"
+    );
+    assert_eq!(stores.open("t", 1).unwrap().len(), 0, "another partition is another store");
+    drop(again);
+    stores.set_aside("t", 0).unwrap();
+    let new = stores.open("t", 0).unwrap();
+    assert_eq!((new.mark().unwrap(), new.len()), (None, 0), "what was set aside is out of the way");
+}
+
+#[test]
+fn memory_does_what_every_store_does() {
+    check(&MemoryStores::new(Disk::default()));
+}
+
+#[test]
+fn fjall_does_what_every_store_does() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&FjallStores::open(&folder.path().join("stores")).unwrap());
+}
+
+fn write_something(path: &Path) {
+    let stores = FjallStores::open(path).unwrap();
+    let store = stores.open("t", 0).unwrap();
+    for n in 0..100 {
+        let key = format!("key {n}");
+        let rows = vec![(key.as_bytes(), Some(&b"value"[..]))];
+        store.write(&StoreBatch { rows, added: 1, remove_below: None }, &mark(n)).unwrap();
+    }
+}
+
+#[test]
+fn rows_and_their_mark_are_there_after_the_process_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stores");
+    write_something(&path);
+    let store = FjallStores::open(&path).unwrap().open("t", 0).unwrap();
+    assert_eq!((store.len(), store.mark().unwrap().unwrap().changelog), (100, 99));
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+#[test]
+fn damaged_files_never_stop_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    write_something(&whole);
+    let mut all = Vec::new();
+    files(&whole, &mut all);
+    for (number, file) in all.iter().enumerate() {
+        for (kind, damage) in [("torn", None), ("overwritten", Some(b"\0garbage\xff".as_slice()))] {
+            let path = folder.path().join(format!("{kind}-{number}"));
+            copy(&whole, &path);
+            let victim = path.join(file.strip_prefix(&whole).unwrap());
+            let mut content = fs::read(&victim).unwrap();
+            let half = content.len() / 2;
+            content.truncate(half);
+            content.extend(damage.into_iter().flatten());
+            fs::write(&victim, content).unwrap();
+            let stores = FjallStores::open(&path).unwrap();
+            // What is not readable any more is told from what is: its mark is behind, or not there.
+            let store = stores.open("t", 0).unwrap();
+            let mark = store.mark().unwrap().map_or(0, |mark| mark.changelog);
+            assert!(mark <= 99 && store.len() <= 100, "{}", victim.display());
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
