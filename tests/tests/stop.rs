@@ -2,7 +2,7 @@
 
 use faust_tests::{App, assert_rows, counted, eventually, lines, words};
 
-const LINES: usize = 3000;
+const LINES: usize = 20_000;
 
 /// A worker is stopped in the middle of its work, and started again. It sends at least once: had the first not
 /// committed what it sent, the second would send it again.
