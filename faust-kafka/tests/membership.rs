@@ -277,12 +277,11 @@ fn an_assignor_that_panics_is_reported_and_asked_again() {
     assignor.panics.store(true, Ordering::SeqCst);
     let joined = join(&group, None, &topic, &assignor);
     eventually("joined after all", || joined.count() == 2);
-    let events = joined.events.lock().unwrap();
-    let reported = events.iter().find_map(|event| match event {
-        MemberEvent::Error(Error::Assignor { reason }) => Some(reason.clone()),
-        _ => None,
+    eventually("reported", || {
+        joined.events.lock().unwrap().iter().any(|event| {
+            matches!(event, MemberEvent::Error(Error::Assignor { reason }) if reason.contains("as it was told to"))
+        })
     });
-    assert!(reported.unwrap().contains("as it was told to"));
 }
 
 #[test]

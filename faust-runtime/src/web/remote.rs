@@ -1,5 +1,6 @@
 //! Rows of other workers, asked for over HTTP.
 
+use super::list::PARTITIONS;
 use crate::error::{NotFound, Unavailable};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -115,6 +116,12 @@ impl Rows {
             });
         }
         Ok(Self { response, read: BytesMut::new() })
+    }
+
+    /// Of how many partitions these are the rows.
+    pub(super) fn partitions(&self) -> u32 {
+        let said = self.response.headers().get(PARTITIONS).and_then(|said| said.to_str().ok());
+        said.and_then(|said| said.parse().ok()).unwrap_or(0)
     }
 
     /// The next row, without what joins it to the list.
