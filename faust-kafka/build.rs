@@ -1,5 +1,5 @@
-//! Compiles the C part: error codes as plain integers, and the assignor, which needs librdkafka's
-//! internal headers.
+//! Compiles the C part: error codes as plain integers, and what needs librdkafka's internal headers:
+//! the assignor, and a look at a whole batch of messages.
 
 use std::{env, path::PathBuf};
 
@@ -17,6 +17,7 @@ fn main() {
     cc::Build::new()
         .file("shim/codes.c")
         .file("shim/assignor.c")
+        .file("shim/messages.c")
         .include(PathBuf::from(root).join("src"))
         .warnings(false)
         .compile("faust_kafka_shim");

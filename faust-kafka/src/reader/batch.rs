@@ -1,6 +1,10 @@
 //! Messages that were read together: pointers into what was fetched, freed with the batch.
 
-use std::{marker::PhantomData, slice, sync::Arc};
+use std::{
+    ffi::{c_int, c_void},
+    slice,
+    sync::Arc,
+};
 
 use rdkafka_sys as sys;
 
@@ -13,10 +17,35 @@ use crate::{Code, Headers, native::text};
 #[derive(Debug)]
 pub struct Batch {
     messages: Vec<*mut sys::rd_kafka_message_t>,
+    /// What is in each of them, in the same order.
+    contents: Vec<Contents>,
     bytes: usize,
     eof: Option<i64>,
     /// Messages must go before their client does.
     _fetcher: Arc<Fetcher>,
+}
+
+/// `struct faust_message` of `shim/messages.c`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+struct Contents {
+    offset: i64,
+    timestamp: i64,
+    key: *const c_void,
+    value: *const c_void,
+    key_len: usize,
+    value_len: usize,
+    code: c_int,
+    timestamp_type: i8,
+    has_headers: i8,
+}
+
+unsafe extern "C" {
+    fn faust_messages(
+        messages: *const *mut sys::rd_kafka_message_t,
+        count: usize,
+        out: *mut Contents,
+    );
 }
 
 // SAFETY: the messages are ours alone, and librdkafka frees them from any thread. Not `Sync`: the
@@ -32,28 +61,37 @@ impl Batch {
         mut messages: Vec<*mut sys::rd_kafka_message_t>,
         fetcher: &Arc<Fetcher>,
     ) -> (Self, Option<(Code, String)>) {
-        let (mut bytes, mut eof, mut failed) = (0, None, None);
-        messages.retain(|&message| {
-            // SAFETY: a message of ours. The code is read as an integer: it may be one that the
-            // enum in the binding does not know.
-            unsafe {
-                match Code((&raw const (*message).err).cast::<i32>().read()) {
-                    Code::NONE => {
-                        bytes += (*message).len + (*message).key_len;
-                        eof = None;
-                        return true;
-                    }
-                    Code::PARTITION_EOF => eof = Some((*message).offset),
-                    code => {
+        let mut contents = Vec::<Contents>::with_capacity(messages.len());
+        // SAFETY: messages of ours; there is room for as many, and all of them are filled in.
+        unsafe {
+            faust_messages(messages.as_ptr(), messages.len(), contents.as_mut_ptr());
+            contents.set_len(messages.len());
+        }
+        let (mut eof, mut failed) = (None, None);
+        if contents.iter().any(|message| message.code != Code::NONE.0) {
+            let mut codes = contents.iter().map(|message| Code(message.code));
+            messages.retain(|&message| {
+                let code = codes.next().unwrap_or(Code::NONE);
+                if code == Code::NONE {
+                    eof = None;
+                    return true;
+                }
+                // SAFETY: a message of ours, looked at for the last time.
+                unsafe {
+                    if code == Code::PARTITION_EOF {
+                        eof = Some((*message).offset);
+                    } else {
                         let said = text(sys::rd_kafka_message_errstr(message));
                         failed.get_or_insert((code, said));
                     }
+                    sys::rd_kafka_message_destroy(message);
                 }
-                sys::rd_kafka_message_destroy(message);
-            }
-            false
-        });
-        (Self { messages, bytes, eof, _fetcher: Arc::clone(fetcher) }, failed)
+                false
+            });
+            contents.retain(|message| message.code == Code::NONE.0);
+        }
+        let bytes = contents.iter().map(|message| message.key_len + message.value_len).sum();
+        (Self { messages, contents, bytes, eof, _fetcher: Arc::clone(fetcher) }, failed)
     }
 
     /// How many messages there are.
@@ -79,19 +117,20 @@ impl Batch {
     }
 
     /// A message.
+    #[inline]
     pub fn get(&self, index: usize) -> Option<Message<'_>> {
-        self.messages.get(index).map(|&raw| Message { raw, batch: PhantomData })
+        self.contents.get(index).map(|contents| Message { contents, index, batch: self })
     }
 
     /// All messages.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> + DoubleEndedIterator {
-        self.messages.iter().map(|&raw| Message { raw, batch: PhantomData })
+        let all = self.contents.iter().enumerate();
+        all.map(|(index, contents)| Message { contents, index, batch: self })
     }
 
     /// The offset behind what was read.
     pub(super) fn next_offset(&self) -> Option<i64> {
-        let last = self.messages.len().checked_sub(1).and_then(|last| self.get(last));
-        self.eof.or(last.map(|message| message.offset() + 1))
+        self.eof.or(self.contents.last().map(|message| message.offset + 1))
     }
 }
 
@@ -107,8 +146,9 @@ impl Drop for Batch {
 /// One message of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    raw: *mut sys::rd_kafka_message_t,
-    batch: PhantomData<&'a Batch>,
+    contents: &'a Contents,
+    index: usize,
+    batch: &'a Batch,
 }
 
 /// When a record was made, or written.
@@ -134,50 +174,53 @@ impl Timestamp {
 
 impl<'a> Message<'a> {
     /// The offset.
+    #[inline]
     pub fn offset(self) -> i64 {
-        // SAFETY: the batch is alive, and so is the message.
-        unsafe { (*self.raw).offset }
+        self.contents.offset
     }
 
     /// The time.
+    #[inline]
     pub fn timestamp(self) -> Timestamp {
-        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: the batch is alive, and so is the message; librdkafka sets one of the three
-        // kinds.
-        let time = unsafe { sys::rd_kafka_message_timestamp(self.raw, &mut kind) };
-        match kind {
-            sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => {
-                Timestamp::Created(time)
-            }
-            sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => {
-                Timestamp::Appended(time)
-            }
-            sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => Timestamp::None,
+        // As `rd_kafka_timestamp_type_t` numbers them.
+        match self.contents.timestamp_type {
+            1 => Timestamp::Created(self.contents.timestamp),
+            2 => Timestamp::Appended(self.contents.timestamp),
+            _ => Timestamp::None,
         }
     }
 
     /// The key.
+    #[inline]
     pub fn key(self) -> Option<&'a [u8]> {
         // SAFETY: the batch is alive, and key and length belong together.
-        unsafe { bytes((*self.raw).key, (*self.raw).key_len) }
+        unsafe { bytes(self.contents.key, self.contents.key_len) }
     }
 
     /// The value; none for a tombstone.
+    #[inline]
     pub fn value(self) -> Option<&'a [u8]> {
         // SAFETY: the batch is alive, and value and length belong together.
-        unsafe { bytes((*self.raw).payload, (*self.raw).len) }
+        unsafe { bytes(self.contents.value, self.contents.value_len) }
+    }
+
+    /// Whether it has headers. Costs nothing; [`headers`](Self::headers) parses them.
+    #[inline]
+    pub fn has_headers(self) -> bool {
+        self.contents.has_headers != 0
     }
 
     /// The headers, in order. They are parsed when first asked for; unread headers cost nothing.
     pub fn headers(self) -> Headers<'a> {
+        let message = self.batch.messages.get(self.index).filter(|_| self.has_headers());
         // SAFETY: the message is alive for 'a, and on this thread alone, for a batch is not `Sync`.
-        unsafe { Headers::of(self.raw) }
+        message.map_or(Headers::NONE, |&message| unsafe { Headers::of(message) })
     }
 }
 
 /// # Safety
 /// `data` is NULL or points to `len` bytes that live for 'a.
-pub(super) unsafe fn bytes<'a>(data: *const std::ffi::c_void, len: usize) -> Option<&'a [u8]> {
+pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize) -> Option<&'a [u8]> {
     // SAFETY: as the caller promises.
     (!data.is_null()).then(|| unsafe { slice::from_raw_parts(data.cast::<u8>(), len) })
 }

@@ -25,6 +25,8 @@ pub struct Header<'a> {
 }
 
 impl<'a> Headers<'a> {
+    pub(super) const NONE: Self = Self { list: ptr::null_mut(), next: 0, message: PhantomData };
+
     /// # Safety
     /// The message is alive for 'a and used by this thread alone.
     pub(super) unsafe fn of(message: *mut sys::rd_kafka_message_t) -> Self {

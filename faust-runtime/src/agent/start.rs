@@ -61,8 +61,8 @@ impl Lane {
             Poll::Ready(_) => self.streak.set(self.streak.get() + 1),
             Poll::Pending => {
                 self.streak.set(0);
-                if self.state.reader.is_drained() {
-                    self.state.task.shard.queue_empty();
+                if self.state.task.is_drained() {
+                    self.state.task.shard.nothing_to_read();
                 }
             }
         }
@@ -75,8 +75,8 @@ impl Lane {
     }
 
     /// Everything of the event takes effect. An engine that cannot do that stops the worker.
-    pub(crate) async fn settle(&self, delivery: &Delivery) {
-        if let Err(error) = self.state.settle(std::slice::from_ref(delivery)).await {
+    pub(crate) fn settle(&self, delivery: &Delivery) {
+        if let Err(error) = self.state.settle(std::slice::from_ref(delivery)) {
             self.state.task.worker.fail(error.to_string());
         }
     }

@@ -128,8 +128,8 @@ impl Committer {
                 }
             }
         }
-        for outputs in cut.tasks.iter().flat_map(|task| &task.outputs) {
-            self.send_outputs(outputs).await?;
+        for task in &cut.tasks {
+            self.send_outputs(&task.outputs).await?;
         }
         let offsets: Vec<_> = cut.tasks.iter().flat_map(|task| task.offsets.clone()).collect();
         self.producer.commit(&offsets).await.map_err(Attempt::Failed)

@@ -27,7 +27,7 @@ pub(crate) struct TaskCut {
     pub(crate) offsets: Vec<Commit>,
     pub(crate) tables: Vec<TableCut>,
     /// Outputs and replies, under exactly-once.
-    pub(crate) outputs: Vec<Outbox>,
+    pub(crate) outputs: Outbox,
 }
 
 /// The rows of one table that a cut changes, encoded once for the changelog and the store.
@@ -82,23 +82,10 @@ pub(crate) struct OutboxEntry {
     headers: Vec<(String, Vec<u8>)>,
 }
 
-/// Where an outbox was: everything behind it can be taken back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct OutboxMark {
-    bytes: usize,
-    entries: usize,
-}
-
-impl OutboxMark {
-    pub(crate) fn entries(self) -> usize {
-        self.entries
-    }
-}
-
 impl Outbox {
-    /// How many bytes it keeps behind a mark.
-    pub(crate) fn bytes_since(&self, mark: OutboxMark) -> usize {
-        self.bytes.len().saturating_sub(mark.bytes)
+    /// How many bytes of keys and values it keeps.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -109,14 +96,43 @@ impl Outbox {
         self.entries.is_empty()
     }
 
-    pub(crate) fn mark(&self) -> OutboxMark {
-        OutboxMark { bytes: self.bytes.len(), entries: self.entries.len() }
+    /// Drops all records; its memory is used again.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
     }
 
-    /// Takes back everything behind the mark.
-    pub(crate) fn truncate(&mut self, mark: OutboxMark) {
-        self.bytes.truncate(mark.bytes);
-        self.entries.truncate(mark.entries);
+    /// Moves all records of another one behind its own.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        let base = self.bytes.len() as u32;
+        self.bytes.append(&mut other.bytes);
+        self.entries.extend(other.entries.drain(..).map(|mut entry| {
+            for range in [&mut entry.key, &mut entry.value].into_iter().flatten() {
+                range.start += base;
+                range.end += base;
+            }
+            entry
+        }));
+    }
+
+    /// Appends a record that is encoded already.
+    pub(crate) fn put(
+        &mut self,
+        topic: TopicId,
+        partition: u32,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) {
+        let mut copy = |part: Option<&[u8]>| {
+            let start = self.bytes.len() as u32;
+            self.bytes.extend_from_slice(part?);
+            Some(start..self.bytes.len() as u32)
+        };
+        let (key, value) = (copy(key), copy(value));
+        let timestamp = Some(timestamp);
+        let headers = Vec::new();
+        self.entries.push(OutboxEntry { topic, partition, timestamp, key, value, headers });
     }
 
     /// Appends a record; `encode` writes the key, then the value, and says which are there.
@@ -154,7 +170,7 @@ impl Outbox {
         self.bytes.get(range.start as usize..range.end as usize)
     }
 
-    /// Calls `send` with each record up to the mark, from entry `from` on, until it fails; how many were sent.
+    /// Calls `send` with each record, from entry `from` on, until it fails; then with how many were sent.
     pub(crate) fn each<E>(
         &self,
         from: usize,
@@ -177,20 +193,6 @@ impl Outbox {
             send(&record).map_err(|error| (index, error))?;
         }
         Ok(())
-    }
-
-    /// Splits off what is behind the mark: the effects of an event that is not finished.
-    pub(crate) fn split_off(&mut self, mark: OutboxMark) -> Self {
-        let base = mark.bytes as u32;
-        let mut entries = self.entries.split_off(mark.entries.min(self.entries.len()));
-        let bytes = self.bytes.split_off(mark.bytes.min(self.bytes.len()));
-        for entry in &mut entries {
-            for range in [&mut entry.key, &mut entry.value].into_iter().flatten() {
-                range.start -= base;
-                range.end -= base;
-            }
-        }
-        Self { bytes, entries }
     }
 }
 

@@ -5,5 +5,5 @@ mod cut;
 mod progress;
 
 pub(crate) use committer::{CommitError, Committer, Outcome, Owned};
-pub(crate) use cut::{Cut, Outbox, OutboxMark, RowChange, TableCut, TaskCut};
+pub(crate) use cut::{Cut, Outbox, RowChange, TableCut, TaskCut};
 pub(crate) use progress::{Metadata, Progress};

@@ -139,7 +139,7 @@ impl<T: Record> AgentInput for Event<T> {
                         Ok(record) => record,
                         Err(error) => {
                             lane.undecodable(&delivery, &error);
-                            lane.settle(&delivery).await;
+                            lane.settle(&delivery);
                             break;
                         }
                     };
@@ -150,7 +150,7 @@ impl<T: Record> AgentInput for Event<T> {
                         Err(error) => Err(error),
                     };
                     let Err(error) = done else {
-                        lane.settle(&delivery).await;
+                        lane.settle(&delivery);
                         break;
                     };
                     match lane.failed(&delivery, &error, &mut attempt) {
@@ -158,7 +158,7 @@ impl<T: Record> AgentInput for Event<T> {
                         Verdict::Again(wait) => sleep(wait).await,
                         Verdict::DeadLetter => {
                             lane.dead_letter(&delivery, &error.to_string(), attempt);
-                            lane.settle(&delivery).await;
+                            lane.settle(&delivery);
                             break;
                         }
                     }

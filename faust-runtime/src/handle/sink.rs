@@ -2,16 +2,12 @@
 
 use crate::agent::{AgentParam, Bind, Param, Use};
 use crate::codec::CodecError;
-use crate::commit::Outbox;
 use crate::define::{Record, TopicUse};
 use crate::error::HandleError;
 use crate::kafka::{At, Outgoing, SendError, TopicId, TopicPartition};
-use crate::partition::{Latest, with_current};
-use crate::time::Timestamp;
+use crate::partition::with_current;
 use crate::worker::Worker;
-use std::any::Any;
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 /// Sends records to a topic.
@@ -88,19 +84,13 @@ impl<T: Record> Sink<T> {
             let encoded = Encoded::new(&record, self.partitions)?;
             return self.send_outside(worker, encoded).await;
         }
-        with_current(name::<T>, |lane, event| {
-            let make =
-                || Box::new(Newest::<T>::new(self.topic, self.partitions)) as Box<dyn Latest>;
-            let sink = lane.task.latest(self.topic, make);
-            lane.touch_latest(sink);
-            let staged = lane.task.with_latest(sink, |latest| {
-                let newest = latest.as_any().downcast_ref::<Newest<T>>();
-                newest.map(|newest| newest.stage(lane.id, record, event.timestamp))
-            });
-            staged
-                .flatten()
-                .ok_or_else(|| format!("{}: two types for one topic", name::<T>()).into())
-        })
+        let keyed = with_current(name::<T>, |lane, event| {
+            let sink = lane.task.latest(self.topic, self.partitions);
+            let key = |out: &mut Vec<u8>| record.encode_key(out);
+            lane.stage_latest(sink, event.timestamp, key, |out| record.encode_value(out))
+        })?;
+        // There is no newest of records without a key.
+        if keyed { Ok(()) } else { self.stage(&record) }
     }
 
     /// Sends a record and waits until Kafka has it. Not in agents, whose records leave when the event is done.
@@ -151,11 +141,12 @@ impl<T: Record> Sink<T> {
 
     fn stage(&self, record: &T) -> crate::Result<()> {
         with_current(name::<T>, |lane, event| {
-            lane.task.with_latest_of(self.topic, |latest, pushed| {
-                if let Some(newest) = latest.as_any().downcast_ref::<Newest<T>>() {
-                    newest.push_out(record, pushed);
+            if lane.task.has_latest(self.topic) {
+                let mut key = Vec::new();
+                if record.encode_key(&mut key)? {
+                    lane.push_out(self.topic, &key);
                 }
-            });
+            }
             lane.stage(|outbox| {
                 outbox.push(
                     self.topic,
@@ -234,94 +225,5 @@ impl<T: Record> Param for Sink<T> {
 
     fn bind(worker: &Worker) -> crate::Result<Self> {
         Self::new(worker, true)
-    }
-}
-
-/// The newest record of each key that has not left. Records are kept as they are and encoded when they leave.
-struct Newest<T> {
-    topic: TopicId,
-    partitions: u32,
-    inner: RefCell<NewestInner<T>>,
-}
-
-struct NewestInner<T> {
-    waiting: HashMap<Box<[u8]>, (T, Timestamp), foldhash::fast::FixedState>,
-    /// What events have staged that are not done.
-    staged: Vec<(u32, T, Timestamp)>,
-    scratch: Vec<u8>,
-}
-
-impl<T: Record> Newest<T> {
-    fn new(topic: TopicId, partitions: u32) -> Self {
-        let waiting = HashMap::default();
-        let inner = NewestInner { waiting, staged: Vec::new(), scratch: Vec::new() };
-        Self { topic, partitions, inner: RefCell::new(inner) }
-    }
-
-    fn stage(&self, lane: u32, record: T, time: Timestamp) {
-        self.inner.borrow_mut().staged.push((lane, record, time));
-    }
-
-    fn encode(&self, record: &T, time: Timestamp, out: &mut Outbox) -> Result<(), CodecError> {
-        out.push(
-            self.topic,
-            Some(time),
-            Vec::new(),
-            |out| record.encode_key(out),
-            |out| record.encode_value(out),
-            |key| partition_of(key, self.partitions),
-        )
-    }
-
-    fn push_encoded(&self, record: &T, time: Timestamp, out: &mut Outbox) {
-        if let Err(error) = self.encode(record, time, out) {
-            tracing::error!(topic = T::TOPIC.name, %error, "a record of `send_latest` cannot be encoded and is dropped");
-        }
-    }
-
-    /// Lets the waiting record of this record's key leave first.
-    fn push_out(&self, record: &T, out: &mut Outbox) {
-        let mut inner = self.inner.borrow_mut();
-        let mut key = std::mem::take(&mut inner.scratch);
-        key.clear();
-        if let Ok(true) = record.encode_key(&mut key)
-            && let Some((waiting, time)) = inner.waiting.remove(&key[..])
-        {
-            self.push_encoded(&waiting, time, out);
-        }
-        inner.scratch = key;
-    }
-}
-
-impl<T: Record> Latest for Newest<T> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn settle(&self, lane: u32, done: bool) {
-        let mut inner = self.inner.borrow_mut();
-        let inner = &mut *inner;
-        let mut key = std::mem::take(&mut inner.scratch);
-        let mine = inner.staged.extract_if(.., |(by, _, _)| *by == lane);
-        for (_, record, time) in mine.filter(|_| done) {
-            key.clear();
-            if let Err(error) = record.encode_key(&mut key) {
-                tracing::error!(topic = T::TOPIC.name, %error, "a key of `send_latest` cannot be encoded: the record is dropped");
-                continue;
-            }
-            match inner.waiting.get_mut(&key[..]) {
-                Some(waiting) => *waiting = (record, time),
-                None => {
-                    inner.waiting.insert(key.as_slice().into(), (record, time));
-                }
-            }
-        }
-        inner.scratch = key;
-    }
-
-    fn take(&self, out: &mut Outbox) {
-        for (_, (record, time)) in self.inner.borrow_mut().waiting.drain() {
-            self.push_encoded(&record, time, out);
-        }
     }
 }

@@ -7,7 +7,6 @@ use crate::define::Record;
 use crate::partition::Delivery;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -57,36 +56,22 @@ struct Turn {
     single: Cell<usize>,
     /// Whether this call of the function has got its only event.
     single_given: Cell<bool>,
-    /// Waits for the producer's room.
-    settling: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
 }
 
 impl Turn {
     /// Settles the turn if no event of it is alive.
-    fn poll_settle(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(settling) = self.settling.borrow_mut().as_mut() {
-            std::task::ready!(settling.as_mut().poll(cx));
-        } else if self.alive.get() > 0 || self.events.borrow().is_empty() {
-            return Poll::Ready(());
-        } else {
-            let events = self.events.take();
-            let state = self.lane.state().clone();
-            let mut settling = Box::pin(async move {
-                if let Err(error) = state.settle(&events).await {
-                    state.task.worker.fail(error.to_string());
-                }
-            });
-            if settling.as_mut().poll(cx).is_pending() {
-                *self.settling.borrow_mut() = Some(settling);
-                return Poll::Pending;
-            }
+    fn settle(&self) {
+        if self.alive.get() > 0 || self.events.borrow().is_empty() {
+            return;
         }
-        *self.settling.borrow_mut() = None;
-        Poll::Ready(())
+        let state = self.lane.state();
+        if let Err(error) = state.settle(&self.events.take()) {
+            state.task.worker.fail(error.to_string());
+        }
     }
 
     fn poll_delivery(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        std::task::ready!(self.poll_settle(cx));
+        self.settle();
         if let Some(delivery) = self.next_again() {
             return Poll::Ready(delivery);
         }
@@ -159,7 +144,6 @@ fn run<T: Record, A: Agent<Input = Stream<T>>>(lane: Lane, mut params: A::Params
         again: RefCell::default(),
         single: Cell::new(0),
         single_given: Cell::new(false),
-        settling: RefCell::default(),
     });
     Box::pin(async move {
         let mut attempt = 0;
@@ -173,7 +157,7 @@ fn run<T: Record, A: Agent<Input = Stream<T>>>(lane: Lane, mut params: A::Params
             match done {
                 Ok(_) => {
                     attempt = 0;
-                    std::future::poll_fn(|cx| turn.poll_settle(cx)).await;
+                    turn.settle();
                     let idle = before == turn.lane.state().reader.taken()
                         && again == turn.again.borrow().len();
                     if idle && !turn.lane.stopping() {
@@ -203,7 +187,7 @@ async fn fail(turn: &Turn, error: &crate::Error, attempt: &mut u32) {
     match turn.lane.failed(&first, error, attempt) {
         Verdict::DeadLetter if count == 1 => {
             turn.lane.dead_letter(&first, &error.to_string(), *attempt);
-            turn.lane.settle(&first).await;
+            turn.lane.settle(&first);
             *attempt = 0;
             return;
         }

@@ -231,6 +231,7 @@ pub(crate) struct Message<'a> {
     pub(crate) timestamp: Timestamp,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
+    pub(crate) has_headers: bool,
 }
 
 /// A topic's number in this process.

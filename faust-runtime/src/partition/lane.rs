@@ -1,12 +1,15 @@
 //! A lane: one agent at one event of a partition at a time, and what that event has staged. Handles find the lane in
 //! a thread-local that is set around each poll of the agent's future.
 
+use super::latest::StagedLatest;
 use super::reader::{Delivery, Reader};
 use super::task::Task;
 use crate::agent::AgentDef;
-use crate::commit::{Outbox, OutboxMark};
+use crate::codec::CodecError;
+use crate::commit::Outbox;
 use crate::error::HandleError;
-use crate::kafka::{Offset, SendError};
+use crate::kafka::{Offset, TopicId};
+use crate::table::store::StoreError;
 use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -27,11 +30,10 @@ pub(crate) struct LaneState {
     event: Cell<Option<EventMeta>>,
     /// Rows that the event has written: table, row.
     touched: RefCell<Vec<(u16, u32)>>,
-    /// What finished events have sent and no cut has taken, and behind `sent` what this event has staged.
-    outbox: RefCell<Outbox>,
-    sent: Cell<OutboxMark>,
-    /// Sinks whose `send_latest` this event has used.
-    latest: RefCell<Vec<usize>>,
+    /// What the event has sent.
+    staged: RefCell<Outbox>,
+    /// What it has given to `send_latest`.
+    latest: RefCell<StagedLatest>,
     /// The lane whose event this one waits for; 0: none.
     pub(crate) waits_for: Cell<u32>,
     /// Asks of this event so far.
@@ -43,15 +45,6 @@ pub(crate) struct LaneState {
 pub(crate) struct EventMeta {
     pub(crate) offset: Offset,
     pub(crate) timestamp: Timestamp,
-}
-
-/// Why the effects of an event could not be settled.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StageError {
-    #[error(transparent)]
-    Store(#[from] crate::table::store::StoreError),
-    #[error(transparent)]
-    Send(#[from] SendError),
 }
 
 thread_local! {
@@ -110,8 +103,7 @@ impl LaneState {
             number,
             event: Cell::new(None),
             touched: RefCell::default(),
-            outbox: RefCell::default(),
-            sent: Cell::default(),
+            staged: RefCell::default(),
             latest: RefCell::default(),
             waits_for: Cell::new(0),
             asks: Cell::new(0),
@@ -138,21 +130,39 @@ impl LaneState {
     where
         crate::Error: From<E>,
     {
-        let mut outbox = self.outbox.borrow_mut();
-        push(&mut outbox)?;
+        let mut staged = self.staged.borrow_mut();
+        push(&mut staged)?;
+        self.check_stage(staged.bytes() + self.latest.borrow().bytes())
+    }
+
+    /// Stages a record of `send_latest`; false where it has no key.
+    pub(crate) fn stage_latest(
+        &self,
+        sink: usize,
+        time: Timestamp,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<bool, CodecError>,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<bool, CodecError>,
+    ) -> crate::Result<bool> {
+        let mut latest = self.latest.borrow_mut();
+        let keyed = latest.push(sink, time, key, value)?;
+        self.check_stage(latest.bytes() + self.staged.borrow().bytes())?;
+        Ok(keyed)
+    }
+
+    fn check_stage(&self, bytes: usize) -> crate::Result<()> {
         let limit = self.task.stage_bytes();
-        if outbox.bytes_since(self.sent.get()) > limit {
+        if bytes > limit {
             return Err(HandleError::StageFull { agent: self.agent.name(), limit }.into());
         }
         Ok(())
     }
 
-    /// The event has used `send_latest` of this sink.
-    pub(crate) fn touch_latest(&self, sink: usize) {
+    /// What `send_latest` holds back of a key leaves before what the event stages now.
+    pub(crate) fn push_out(&self, topic: TopicId, key: &[u8]) {
         let mut latest = self.latest.borrow_mut();
-        if !latest.contains(&sink) {
-            latest.push(sink);
-        }
+        self.task.push_out(topic, key, |sink, newest| {
+            latest.push_out(sink, newest, key, &mut self.staged.borrow_mut());
+        });
     }
 
     /// Nothing of the event remains.
@@ -164,68 +174,24 @@ impl LaneState {
                 let _ = table.settle(row, false);
             }
         }
-        self.outbox.borrow_mut().truncate(self.sent.get());
-        for sink in self.latest.borrow_mut().drain(..) {
-            self.task.settle_latest(sink, self.id, false);
-        }
+        self.staged.borrow_mut().clear();
+        self.latest.borrow_mut().clear();
         self.task.rows_released();
     }
 
-    /// All effects of the event take effect, and it counts as done. Under at-least-once its outputs leave first.
-    pub(crate) async fn settle(&self, deliveries: &[Delivery]) -> Result<(), StageError> {
-        if self.must_send_first() {
-            self.send_now().await?;
-        }
-        self.settle_now(deliveries)
-    }
-
-    /// Whether settling has to wait for the plain producer.
-    pub(crate) fn must_send_first(&self) -> bool {
-        !self.task.exactly_once() && self.outbox.borrow().len() > self.sent.get().entries()
-    }
-
-    /// Settles what need not wait.
-    pub(crate) fn settle_now(&self, deliveries: &[Delivery]) -> Result<(), StageError> {
+    /// All effects of the event take effect, and it counts as done.
+    pub(crate) fn settle(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
         self.event.set(None);
         for (table, row) in self.touched.borrow_mut().drain(..) {
             if let Some(table) = self.task.tables.get(usize::from(table)) {
                 table.settle(row, true)?;
             }
         }
-        {
-            let outbox = self.outbox.borrow();
-            self.task.shard.outputs_wait(outbox.bytes_since(self.sent.get()));
-            self.sent.set(outbox.mark());
-        }
-        for sink in self.latest.borrow_mut().drain(..) {
-            self.task.settle_latest(sink, self.id, true);
-        }
+        self.task.take_staged(&mut self.staged.borrow_mut(), &mut self.latest.borrow_mut());
         for delivery in deliveries {
             self.reader.finished(self.number, delivery);
             self.task.event_done(self.reader.source, delivery.timestamp);
         }
         Ok(())
-    }
-
-    /// Under at-least-once: what the event has staged goes to the plain producer.
-    async fn send_now(&self) -> Result<(), StageError> {
-        if let Some(pushed) = self.task.take_pushed() {
-            self.task.shard.send_all(&pushed).await?;
-        }
-        let staged = self.outbox.replace(Outbox::default());
-        self.sent.set(OutboxMark::default());
-        self.task.shard.send_all(&staged).await?;
-        Ok(())
-    }
-
-    /// What finished events have sent since the last cut.
-    pub(crate) fn take_sent(&self) -> Option<Outbox> {
-        let sent = self.sent.take();
-        let mut outbox = self.outbox.borrow_mut();
-        if sent == OutboxMark::default() {
-            return None;
-        }
-        let staged = outbox.split_off(sent);
-        Some(std::mem::replace(&mut outbox, staged))
     }
 }

@@ -2,6 +2,7 @@
 //! one thread.
 
 mod lane;
+mod latest;
 mod reader;
 mod shard;
 mod source;
@@ -11,4 +12,4 @@ mod task;
 pub(crate) use lane::{LaneState, with_current};
 pub(crate) use reader::Delivery;
 pub(crate) use shard::{CutOrder, Shard, ShardCommand, ShardConfig};
-pub(crate) use task::{Latest, Task, TaskId};
+pub(crate) use task::{Task, TaskId};

@@ -20,13 +20,14 @@ pub(crate) struct Delivery {
     pub(crate) before: Offset,
     pub(crate) offset: Offset,
     pub(crate) timestamp: Timestamp,
+    pub(crate) has_headers: bool,
 }
 
 impl Delivery {
     /// The record as it was read.
     pub(crate) fn message(&self) -> Message<'_> {
-        let empty =
-            Message { offset: self.offset, timestamp: self.timestamp, key: None, value: None };
+        let (offset, timestamp) = (self.offset, self.timestamp);
+        let empty = Message { offset, timestamp, key: None, value: None, has_headers: false };
         self.batch.messages.get(self.index).unwrap_or(empty)
     }
 
@@ -158,11 +159,11 @@ impl Reader {
         self.events.set(self.events.get() + 1);
     }
 
-    /// Whether nothing waits in the queue for this agent.
+    /// Whether the agent has taken everything that is in the log, as far as is known.
     pub(crate) fn is_drained(&self) -> bool {
         let state = self.state.borrow();
         let in_batch = state.batch.as_ref().is_some_and(|batch| state.index < batch.messages.len());
-        !in_batch && self.queue.bytes() == 0
+        !in_batch && self.queue.is_at_end(state.next_batch)
     }
 
     /// What the agent has finished.
@@ -236,6 +237,7 @@ impl State {
                         before: self.position,
                         offset: message.offset,
                         timestamp: message.timestamp,
+                        has_headers: message.has_headers,
                     };
                     self.position = message.offset + 1;
                     self.reached = None;

@@ -29,6 +29,8 @@ struct Queue {
     first: u64,
     batches: VecDeque<Rc<Batch>>,
     bytes: usize,
+    /// The newest batch ended where the log did.
+    at_end: bool,
     /// For each agent that reads: the number of the batch that it is at.
     at: Vec<u64>,
     wakers: Vec<std::task::Waker>,
@@ -65,6 +67,7 @@ impl SourceQueue {
     fn push(&self, batch: Batch) {
         let mut queue = self.queue.borrow_mut();
         queue.bytes += batch.messages.bytes();
+        queue.at_end = batch.end.is_some();
         queue.batches.push_back(Rc::new(batch));
         for waker in queue.wakers.drain(..) {
             waker.wake();
@@ -122,9 +125,10 @@ impl SourceQueue {
         since.elapsed() >= timeout
     }
 
-    /// How many bytes wait here.
-    pub(crate) fn bytes(&self) -> usize {
-        self.queue.borrow().bytes
+    /// Whether the log has ended with the batches before number `number`, as far as was read.
+    pub(crate) fn is_at_end(&self, number: u64) -> bool {
+        let queue = self.queue.borrow();
+        queue.at_end && queue.first + queue.batches.len() as u64 <= number
     }
 }
 

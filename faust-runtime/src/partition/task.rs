@@ -1,6 +1,7 @@
 //! One partition of a co-partitioned group: its sources, tables and lanes, and what of them goes into a cut.
 
 use super::lane::LaneState;
+use super::latest::{Newest, StagedLatest};
 use super::reader::Reader;
 use super::shard::Shard;
 use super::source::SourceQueue;
@@ -10,7 +11,6 @@ use crate::table::AnyTable;
 use crate::table::store::StoreError;
 use crate::time::Timestamp;
 use crate::worker::Worker;
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,10 +45,10 @@ pub(crate) struct Task {
     /// For each table, the sources whose agents write it.
     pub(crate) writers: Vec<Vec<usize>>,
     pub(crate) lanes: RefCell<Vec<Rc<LaneState>>>,
-    /// What `send_latest` holds back, a sink each.
-    latest: RefCell<Vec<(TopicId, Box<dyn Latest>)>>,
-    /// What a plain send has pushed out of `latest`: it leaves before everything else.
-    pushed: RefCell<Outbox>,
+    /// What finished events have sent and what has not left, in their order.
+    outputs: RefCell<Outbox>,
+    /// What `send_latest` holds back, a topic each. It leaves after `outputs`.
+    latest: RefCell<Vec<Newest>>,
     /// The number of the last cut.
     cut: Cell<u64>,
     /// The lowest unfinished offset of each source as of the last cut; `None`: nothing is committed yet.
@@ -58,15 +58,6 @@ pub(crate) struct Task {
     released: Notify,
     /// Lanes that wait for a row: mostly none.
     waiting_for_rows: Cell<u32>,
-}
-
-/// Records of one sink of which only the newest of each key leaves.
-pub(crate) trait Latest {
-    fn as_any(&self) -> &dyn Any;
-    /// What this lane's event has staged counts, or is forgotten.
-    fn settle(&self, lane: u32, done: bool);
-    /// Encodes and takes all of it.
-    fn take(&self, out: &mut Outbox);
 }
 
 /// What a task is made of.
@@ -96,18 +87,14 @@ impl Task {
             readers: parts.readers,
             writers: parts.writers,
             lanes: RefCell::default(),
+            outputs: RefCell::default(),
             latest: RefCell::default(),
-            pushed: RefCell::default(),
             cut: Cell::new(parts.cut),
             committed: RefCell::new(None),
             changed: Cell::new(false),
             released: Notify::new(),
             waiting_for_rows: Cell::new(0),
         }
-    }
-
-    pub(crate) fn exactly_once(&self) -> bool {
-        self.shard.exactly_once
     }
 
     pub(crate) fn stage_bytes(&self) -> usize {
@@ -155,57 +142,60 @@ impl Task {
         at == lane
     }
 
-    /// The sink's number among those with `send_latest`, made on its first use.
-    pub(crate) fn latest(&self, topic: TopicId, make: impl FnOnce() -> Box<dyn Latest>) -> usize {
+    /// The topic's number among those with `send_latest`, given on its first use.
+    pub(crate) fn latest(&self, topic: TopicId, partitions: u32) -> usize {
         let mut latest = self.latest.borrow_mut();
-        match latest.iter().position(|(known, _)| *known == topic) {
+        match latest.iter().position(|known| known.topic == topic) {
             Some(at) => at,
             None => {
-                latest.push((topic, make()));
+                latest.push(Newest::new(topic, partitions));
                 latest.len() - 1
             }
         }
     }
 
-    /// Calls with a sink's pending records.
-    pub(crate) fn with_latest<R>(
-        &self,
-        sink: usize,
-        call: impl FnOnce(&dyn Latest) -> R,
-    ) -> Option<R> {
-        self.latest.borrow().get(sink).map(|(_, latest)| call(&**latest))
+    /// Whether `send_latest` was used for this topic.
+    pub(crate) fn has_latest(&self, topic: TopicId) -> bool {
+        self.latest.borrow().iter().any(|known| known.topic == topic)
     }
 
-    /// Calls with the pending records of a topic, if it has any, and with what leaves before everything else.
-    pub(crate) fn with_latest_of(
-        &self,
-        topic: TopicId,
-        call: impl FnOnce(&dyn Latest, &mut Outbox),
-    ) {
-        let latest = self.latest.borrow();
-        if let Some((_, latest)) = latest.iter().find(|(known, _)| *known == topic) {
-            call(&**latest, &mut self.pushed.borrow_mut());
+    /// A plain send of this key comes: what `send_latest` holds back of it leaves first. `staged` does the same for
+    /// what the event itself has staged.
+    pub(crate) fn push_out(&self, topic: TopicId, key: &[u8], staged: impl FnOnce(usize, &Newest)) {
+        let mut latest = self.latest.borrow_mut();
+        let Some(sink) = latest.iter().position(|known| known.topic == topic) else { return };
+        if let Some(newest) = latest.get_mut(sink) {
+            newest.push_out(key, &mut self.outputs.borrow_mut());
+            staged(sink, newest);
         }
     }
 
-    pub(crate) fn settle_latest(&self, sink: usize, lane: u32, done: bool) {
-        self.with_latest(sink, |latest| latest.settle(lane, done));
-        self.shard.latest_staged();
-    }
-
-    /// Everything that `send_latest` holds back, and what was pushed out of it.
-    pub(crate) fn take_latest(&self) -> Option<Outbox> {
-        let mut out = self.pushed.take();
-        for (_, latest) in self.latest.borrow().iter() {
-            latest.take(&mut out);
+    /// What a finished event has sent waits to leave.
+    pub(crate) fn take_staged(&self, staged: &mut Outbox, latest: &mut StagedLatest) {
+        if !staged.is_empty() {
+            self.shard.outputs_wait(staged.bytes());
+            self.outputs.borrow_mut().append(staged);
         }
-        (!out.is_empty()).then_some(out)
+        if latest.bytes() > 0 {
+            self.shard.latest_waits(latest.settle(&mut self.latest.borrow_mut()));
+        }
     }
 
-    /// What a plain send has pushed out of `send_latest`.
-    pub(crate) fn take_pushed(&self) -> Option<Outbox> {
-        let out = self.pushed.take();
-        (!out.is_empty()).then_some(out)
+    /// What has been sent and has not left; with `latest` also what `send_latest` holds back. `into` is empty, and
+    /// lends its memory.
+    pub(crate) fn take_outputs(&self, latest: bool, into: &mut Outbox) {
+        let mut outputs = self.outputs.borrow_mut();
+        if latest {
+            for newest in self.latest.borrow_mut().iter_mut() {
+                newest.take(&mut outputs);
+            }
+        }
+        std::mem::swap(&mut *outputs, into);
+    }
+
+    /// Whether nothing that is known of waits to be read.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.readers.iter().all(|reader| reader.is_drained())
     }
 
     fn lows(&self) -> Vec<Offset> {
@@ -289,11 +279,8 @@ impl Task {
             table.expire(self.stream_time(number));
             table.begin_cut();
         }
-        let mut outputs = Vec::new();
-        if self.exactly_once() {
-            outputs.extend(self.take_latest());
-            outputs.extend(self.lanes.borrow().iter().filter_map(|lane| lane.take_sent()));
-        }
+        let mut outputs = Outbox::default();
+        self.take_outputs(true, &mut outputs);
         TaskCut {
             task: self.id,
             epoch: self.epoch,

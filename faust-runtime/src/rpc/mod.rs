@@ -79,6 +79,9 @@ fn stage(
 
 /// Who asked, if anybody did.
 fn asked_by(delivery: &Delivery) -> Option<(String, String)> {
+    if !delivery.has_headers {
+        return None;
+    }
     let (mut topic, mut id) = (None, None);
     for (name, value) in delivery.headers() {
         let text = || Some(String::from_utf8_lossy(value?).into_owned());

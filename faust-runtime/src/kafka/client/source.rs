@@ -46,6 +46,7 @@ impl Messages for Raw {
             timestamp: Timestamp::from_millis(message.timestamp().millis().unwrap_or(0)),
             key: message.key(),
             value: message.value(),
+            has_headers: message.has_headers(),
         })
     }
 

@@ -232,6 +232,7 @@ impl Messages for Records {
             timestamp: record.timestamp,
             key: record.key.as_deref(),
             value: record.value.as_deref(),
+            has_headers: !record.headers.is_empty(),
         })
     }
 

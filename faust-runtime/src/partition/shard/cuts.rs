@@ -12,46 +12,42 @@ impl Shard {
         let _ = done.await;
     }
 
-    /// An event is done whose outputs wait for a cut.
-    pub(crate) fn outputs_wait(&self, bytes: usize) {
-        self.waiting.set(self.waiting.get() + bytes);
-    }
-
     /// Asks for an early cut when rows or outputs that wait for one reach their share, and holds events back while
     /// that cut cannot begin. Called for each event, so it looks at rows only now and then.
     pub(crate) fn check_budget(&self) {
         let events = self.events.get().wrapping_add(1);
         self.events.set(events);
         let outputs = self.waiting.get() > self.stage_bytes;
-        if !outputs && !events.is_multiple_of(1024) {
-            return;
+        if outputs && !self.exactly_once {
+            self.outputs_crowd();
+        } else if outputs || (events.is_multiple_of(1024) && self.rows_crowd()) {
+            if self.cutting.get() {
+                self.full.set(true);
+            } else {
+                self.cut_now.notify_one();
+            }
         }
+    }
+
+    /// Whether rows that wait for a cut take more than their share of the budget.
+    fn rows_crowd(&self) -> bool {
         let row = (self.budget.used.get() / self.budget.rows.get().max(1)).max(64);
-        if !outputs && self.budget.dirty.get() * row <= self.budget.limit / 4 {
-            return;
-        }
-        if self.cutting.get() {
-            self.full.set(true);
-        } else {
-            self.cut_now.notify_one();
-        }
+        self.budget.dirty.get() * row > self.budget.limit / 4
     }
 
     /// Whether events are held back; then the task is woken when they are not.
     pub(crate) fn is_full(&self, cx: &Context<'_>) -> bool {
-        if self.full.get() {
+        let full = self.full.get() || self.outputs.crowd.get();
+        if full {
             self.held_back.borrow_mut().push(cx.waker().clone());
         }
-        self.full.get()
+        full
     }
 
     /// A cut begins: what waited is in it.
     fn make_room(&self) {
-        self.waiting.set(0);
         self.full.set(false);
-        for waker in self.held_back.borrow_mut().drain(..) {
-            waker.wake();
-        }
+        self.outputs_taken();
     }
 
     pub(super) async fn cut_loop(self: Rc<Self>, interval: Duration) {
@@ -93,19 +89,16 @@ impl Shard {
             self.make_room();
             return Ok(());
         }
-        let sending = self.sending_latest.lock().await;
+        let sending = self.outputs.sending.lock().await;
         // Up to here and no further: no event can be settled between these lines.
-        let latest: Vec<Outbox> = match self.exactly_once {
-            true => Vec::new(),
-            false => tasks.iter().filter_map(|task| task.take_latest()).collect(),
-        };
         let mut cut = Cut::default();
         cut.tasks.extend(tasks.iter().map(|task| task.begin_cut()));
         self.make_room();
-        for outbox in &latest {
-            self.send_all(outbox).await.map_err(|error| CommitError::Refused(error.to_string()))?;
-        }
         if !self.exactly_once {
+            for part in &mut cut.tasks {
+                let sent = self.send_all(&std::mem::take(&mut part.outputs)).await;
+                sent.map_err(|error| CommitError::Refused(error.to_string()))?;
+            }
             cut.deliveries = Some(self.producer.borrow_mut().settle());
         }
         drop(sending);
@@ -113,7 +106,7 @@ impl Shard {
         let (mut rows, mut outputs) = (0, 0);
         for part in &cut.tasks {
             rows += part.tables.iter().map(|table| table.rows.len() as u64).sum::<u64>();
-            outputs += part.outputs.iter().map(|outbox| outbox.len() as u64).sum::<u64>();
+            outputs += part.outputs.len() as u64;
         }
         let (sender, outcome) = oneshot::channel();
         if self.committer.send((cut, sender)).is_err() {

@@ -6,7 +6,7 @@ mod outputs;
 use super::start::{self, StartError};
 use super::task::{Task, TaskId};
 use crate::app::Guarantee;
-use crate::commit::{CommitError, Cut, Outbox, Outcome, Owned};
+use crate::commit::{CommitError, Cut, Outcome, Owned};
 use crate::kafka::{KafkaError, Producer, SendError};
 use crate::table::Budget;
 use crate::worker::Worker;
@@ -17,7 +17,7 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, spawn_local};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// A cut for the committer, and where its outcome goes.
 pub(crate) type CutOrder = (Cut, oneshot::Sender<Result<Outcome, CommitError>>);
@@ -51,18 +51,14 @@ pub(crate) struct Shard {
     pub(crate) exactly_once: bool,
     pub(crate) stage_bytes: usize,
     pub(crate) budget: Rc<Budget>,
-    latest_pending: Cell<bool>,
-    latest_first: Notify,
-    latest_now: Notify,
-    /// Held while records of finished events are on their way to the producer: no cut may cover them before.
-    sending_latest: tokio::sync::Mutex<()>,
+    outputs: outputs::Outputs,
     /// A cut is on its way.
     pub(crate) cutting: Cell<bool>,
     committer: mpsc::UnboundedSender<CutOrder>,
     producer: RefCell<Box<dyn Producer>>,
     tasks: RefCell<BTreeMap<TaskId, Running>>,
     starting: RefCell<BTreeMap<TaskId, AbortHandle>>,
-    /// Bytes of outputs that wait for a cut.
+    /// Bytes of outputs that wait: under exactly-once for a cut, else to be sent.
     waiting: Cell<usize>,
     /// As much waits as may: no event is begun until the next cut begins.
     full: Cell<bool>,
@@ -96,10 +92,7 @@ impl Shard {
             worker: config.worker,
             id: config.id,
             owned: config.owned,
-            latest_pending: Cell::new(false),
-            latest_first: Notify::new(),
-            latest_now: Notify::new(),
-            sending_latest: tokio::sync::Mutex::default(),
+            outputs: outputs::Outputs::default(),
             cutting: Cell::new(false),
             committer: config.committer,
             producer: RefCell::new(config.producer),
@@ -115,9 +108,9 @@ impl Shard {
         let worker = shard.worker.clone();
         let cuts = shard.clone().cut_loop(settings.commit_interval);
         let cuts = spawn_local(worker.clone().watched("a shard's cuts", cuts));
-        let latest = shard.clone().latest_loop();
-        let latest = (!shard.exactly_once)
-            .then(|| spawn_local(worker.clone().watched("sending the latest", latest)));
+        let outputs = shard.clone().outputs_loop();
+        let outputs = (!shard.exactly_once)
+            .then(|| spawn_local(worker.clone().watched("a shard's outputs", outputs)));
         while let Some(command) = commands.recv().await {
             match command {
                 ShardCommand::Start(task) => shard.start(task),
@@ -134,8 +127,8 @@ impl Shard {
             }
         }
         cuts.abort();
-        if let Some(latest) = latest {
-            latest.abort();
+        if let Some(outputs) = outputs {
+            outputs.abort();
         }
     }
 
