@@ -182,7 +182,6 @@ const MEMBER: Settings = &[
 const PRODUCER: Settings = &[
     ("enable.idempotence", "true"),
     ("acks", "all"),
-    ("linger.ms", "5"),
     ("batch.size", "1000000"),
     ("batch.num.messages", "100000"),
     ("queue.buffering.max.messages", "500000"),
@@ -192,7 +191,14 @@ const PRODUCER: Settings = &[
     ("delivery.report.only.error", "true"),
 ];
 
+const PLAIN: Settings = &[
+    // What is sent is waited for: by whoever reads it, and by the commit that covers it.
+    ("linger.ms", "1"),
+];
+
 const TRANSACTIONAL: Settings = &[
+    // A commit does not wait for this.
+    ("linger.ms", "5"),
     // How long the open transaction of a dead worker can hold up its readers.
     ("transaction.timeout.ms", "30000"),
 ];
@@ -224,7 +230,7 @@ impl Role<'_> {
             Role::Data { .. } => (READER, DATA),
             Role::Restore { .. } => (READER, RESTORE),
             Role::Member { .. } => (MEMBER, &[]),
-            Role::Producer => (PRODUCER, &[]),
+            Role::Producer => (PRODUCER, PLAIN),
             Role::Transactional { .. } => (PRODUCER, TRANSACTIONAL),
         };
         base.iter().chain(own)

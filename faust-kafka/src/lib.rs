@@ -40,6 +40,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "mimalloc")]
+mod allocator;
 mod code;
 mod config;
 mod error;
@@ -57,6 +59,8 @@ mod wake;
 pub use admin::{
     Admin, Commit, Committed, ConfigEntry, Isolation, NewTopic, OffsetSpec, TopicInfo,
 };
+#[cfg(feature = "mimalloc")]
+pub use allocator::keep_freed_memory;
 pub use code::Code;
 pub use config::{ClientEvent, Config};
 pub use error::{Error, Result, SendError, TxnError, TxnErrorKind};

@@ -48,9 +48,9 @@ pub enum SlotOffset {
 }
 
 struct Counts {
-    /// Sent and not settled.
-    pending: AtomicU64,
-    delivered: AtomicU64,
+    /// How many were sent (the upper half) and how many of them are not settled (the lower half). As long as some are
+    /// not, they hold one share of these counts together.
+    sent: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<Error>>,
     waiting: WakerCell,
@@ -60,17 +60,22 @@ struct Counts {
 }
 
 /// What a record carries through librdkafka: a pointer to one of these stands for the slot and for
-/// a share of the counts it is in.
+/// being counted as under way.
 struct Slot {
     /// `NONE`, `UNKNOWN` or an offset: in this order, so that the highest wins.
     offset: AtomicI64,
     counts: *const Counts,
 }
 
-// SAFETY: the pointer is only followed while a share of the counts that it points to is held.
+// SAFETY: the pointer is only followed while the counts that it points to are kept alive by a share.
 unsafe impl Send for Slot {}
 // SAFETY: as above; all else is atomic.
 unsafe impl Sync for Slot {}
+
+/// One record that was sent and is not settled, as [`Counts::sent`] counts it.
+const ONE_SENT: u64 = (1 << 32) + 1;
+/// The part of it that is not settled.
+const PENDING: u64 = u32::MAX as u64;
 
 const NONE: i64 = -2;
 const UNKNOWN: i64 = -1;
@@ -80,8 +85,7 @@ impl Deliveries {
     /// offsets are kept apart. At least one.
     pub fn new(slots: u32) -> Self {
         Self(Arc::new_cyclic(|counts| Counts {
-            pending: AtomicU64::new(0),
-            delivered: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             first_failure: Mutex::new(None),
             waiting: WakerCell::default(),
@@ -93,19 +97,20 @@ impl Deliveries {
         }))
     }
 
-    /// How many records were sent.
+    /// How many records were sent, at most 2³² - 1.
     pub fn sent(&self) -> u64 {
-        self.pending() + self.delivered() + self.failed()
+        self.0.sent.load(Ordering::Acquire) >> 32
     }
 
     /// How many are still under way.
     pub fn pending(&self) -> u64 {
-        self.0.pending.load(Ordering::Acquire)
+        self.0.sent.load(Ordering::Acquire) & PENDING
     }
 
     /// How many arrived.
     pub fn delivered(&self) -> u64 {
-        self.0.delivered.load(Ordering::Acquire)
+        let sent = self.0.sent.load(Ordering::Acquire);
+        (sent >> 32).saturating_sub((sent & PENDING) + self.failed())
     }
 
     /// How many did not arrive, or perhaps not.
@@ -168,15 +173,16 @@ impl Deliveries {
         let Some(place) = slots.get(slot as usize) else {
             return Err(SendError::UnknownSlot { slot, slots: slots.len() as u32 });
         };
-        self.0.pending.fetch_add(1, Ordering::Relaxed);
-        let place: *const Slot = place;
-        // The share that the record holds until it is settled.
-        let _ = Arc::into_raw(Arc::clone(&self.0));
+        if self.0.sent.fetch_add(ONE_SENT, Ordering::AcqRel) & PENDING == 0 {
+            // The share of all that are under way; whoever settles the last of them gives it back. That cannot have
+            // happened yet, for this one is under way.
+            let _ = Arc::into_raw(Arc::clone(&self.0));
+        }
         Ok(Ticket(place))
     }
 }
 
-/// The share of the counts that a record holds on its way.
+/// A record that is counted as under way.
 pub(super) struct Ticket(*const Slot);
 
 impl Ticket {
@@ -193,42 +199,41 @@ impl Ticket {
 
     /// The record was not taken after all.
     pub(super) fn withdraw(self) {
-        let counts = self.counts();
-        counts.settled();
+        self.settle(ONE_SENT);
     }
 
     /// The record arrived at an offset, or at one that the broker did not name.
     pub(super) fn delivered(self, offset: i64) {
-        // SAFETY: the ticket holds a share of the counts, which hold the slot.
+        // SAFETY: this record is under way, so the counts are alive, and the slot with them.
         unsafe { &*self.0 }.offset.fetch_max(offset.max(UNKNOWN), Ordering::Relaxed);
-        let counts = self.counts();
-        counts.delivered.fetch_add(1, Ordering::Relaxed);
-        counts.settled();
+        self.settle(1);
     }
 
     /// The record did not arrive.
     pub(super) fn failed(self, error: Error) {
-        let counts = self.counts();
+        // SAFETY: this record is under way, so the counts are alive, and the slot with them.
+        let counts = unsafe { &*(*self.0).counts };
         counts.first_failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         counts.failed.fetch_add(1, Ordering::Relaxed);
-        counts.settled();
+        self.settle(1);
     }
 
-    fn counts(self) -> Arc<Counts> {
-        // SAFETY: the ticket holds a share of the counts, taken by `Arc::into_raw`; this takes it
-        // back, once, for it consumes the ticket.
-        unsafe { Arc::from_raw((*self.0).counts) }
-    }
-}
-
-impl Counts {
-    /// One less under way.
-    fn settled(&self) {
-        // Releases what was written about the record to whoever then finds nothing under way.
-        if self.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
-            self.zero.notify_all();
-            self.waiting.wake();
+    /// Takes the record out of what is under way.
+    fn settle(self, count: u64) {
+        // SAFETY: this record is under way, so the counts are alive, and the slot with them.
+        let counts = unsafe { (*self.0).counts };
+        // Releases what was written about the record to whoever then finds nothing under way. Behind this line the
+        // counts may be gone, except for the last record, to which the share falls.
+        //
+        // SAFETY: as above.
+        let before = unsafe { &*counts }.sent.fetch_sub(count, Ordering::AcqRel);
+        if before & PENDING == 1 {
+            // SAFETY: the share that the first of those under way took by `Arc::into_raw`; it is taken back once, for
+            // only one record can be the last.
+            let counts = unsafe { Arc::from_raw(counts) };
+            drop(counts.lock.lock().unwrap_or_else(PoisonError::into_inner));
+            counts.zero.notify_all();
+            counts.waiting.wake();
         }
     }
 }

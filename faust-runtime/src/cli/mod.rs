@@ -39,6 +39,8 @@ use std::time::Duration;
 /// }
 /// ```
 pub fn main<A: App>() -> ExitCode {
+    #[cfg(feature = "mimalloc")]
+    crate::kafka::keep_freed_memory();
     match run::<A>(std::env::args_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

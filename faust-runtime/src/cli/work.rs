@@ -8,6 +8,7 @@ use super::session::Session;
 use super::signals::Signals;
 use crate::app::StoreKind;
 use crate::table::store::Stores;
+use crate::table::store::behind::BehindStores;
 use crate::table::store::fjall::FjallStores;
 use crate::table::store::memory::{Disk, MemoryStores};
 use crate::web::{self, Listener};
@@ -82,7 +83,10 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
 async fn stores(kind: StoreKind, folder: PathBuf) -> crate::Result<Arc<dyn Stores>> {
     Ok(match kind {
         // Reading its journal back may take a moment.
-        StoreKind::Fjall => Arc::new(spawn_blocking(move || FjallStores::open(&folder)).await??),
+        StoreKind::Fjall => {
+            let disk = spawn_blocking(move || FjallStores::open(&folder)).await??;
+            Arc::new(BehindStores::new(Arc::new(disk))?)
+        }
         StoreKind::Memory => Arc::new(MemoryStores::new(Disk::default())),
     })
 }

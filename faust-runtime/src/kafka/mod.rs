@@ -5,6 +5,8 @@ pub(crate) mod client;
 pub(crate) mod memory;
 mod murmur2;
 
+#[cfg(feature = "mimalloc")]
+pub(crate) use client::keep_freed_memory;
 pub(crate) use murmur2::partition_for;
 
 use crate::time::Timestamp;

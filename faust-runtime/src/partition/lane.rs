@@ -159,10 +159,8 @@ impl LaneState {
 
     /// What `send_latest` holds back of a key leaves before what the event stages now.
     pub(crate) fn push_out(&self, topic: TopicId, key: &[u8]) {
-        let mut latest = self.latest.borrow_mut();
-        self.task.push_out(topic, key, |sink, newest| {
-            latest.push_out(sink, newest, key, &mut self.staged.borrow_mut());
-        });
+        let staged = (&mut *self.latest.borrow_mut(), &mut *self.staged.borrow_mut());
+        self.task.push_out(topic, key, staged);
     }
 
     /// Nothing of the event remains.

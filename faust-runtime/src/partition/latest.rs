@@ -5,6 +5,7 @@ use crate::commit::Outbox;
 use crate::kafka::{TopicId, partition_for};
 use crate::time::Timestamp;
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
@@ -13,21 +14,19 @@ pub(crate) struct Newest {
     pub(crate) topic: TopicId,
     partitions: u32,
     hasher: foldhash::fast::FixedState,
-    by_key: HashTable<u32>,
-    places: Vec<Place>,
-    /// The places whose record waits, in the order in which it came to wait.
-    waiting: Vec<u32>,
+    /// In the table itself, and short keys and values in the place itself: finding one costs two cache lines.
+    places: HashTable<Place>,
+    waiting: usize,
 }
 
 struct Place {
     hash: u64,
-    key: Box<[u8]>,
+    key: SmallVec<[u8; 16]>,
+    /// `None`: the record has no value.
+    value: Option<SmallVec<[u8; 16]>>,
     partition: u32,
-    value: Vec<u8>,
-    /// The record has no value.
-    tombstone: bool,
-    time: Timestamp,
     waits: bool,
+    time: Timestamp,
 }
 
 /// So many places may be empty before they are given up.
@@ -35,90 +34,144 @@ const EMPTY: usize = 4096;
 
 impl Newest {
     pub(crate) fn new(topic: TopicId, partitions: u32) -> Self {
-        Self {
-            topic,
-            partitions,
-            hasher: foldhash::fast::FixedState::default(),
-            by_key: HashTable::new(),
-            places: Vec::new(),
-            waiting: Vec::new(),
-        }
+        let hasher = foldhash::fast::FixedState::default();
+        Self { topic, partitions, hasher, places: HashTable::new(), waiting: 0 }
     }
 
-    fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let found = self.by_key.find(hash, |&place| {
-            let place = self.places.get(place as usize);
-            place.is_some_and(|place| place.hash == hash && *place.key == *key)
-        });
-        found.map(|&place| place as usize)
-    }
-
-    /// A record of a finished event takes the place of the one that waits. How many more bytes wait.
-    fn put(&mut self, key: &[u8], value: Option<&[u8]>, time: Timestamp) -> usize {
-        let hash = self.hasher.hash_one(key);
-        let index = match self.find(hash, key) {
-            Some(index) => index,
-            None => self.add(hash, key),
-        };
-        let Some(place) = self.places.get_mut(index) else { return 0 };
-        let before = if place.waits { place.value.len() } else { 0 };
-        place.value.clear();
-        place.value.extend_from_slice(value.unwrap_or_default());
-        place.tombstone = value.is_none();
-        place.time = time;
-        if !std::mem::replace(&mut place.waits, true) {
-            self.waiting.push(index as u32);
-            return key.len() + place.value.len();
-        }
-        place.value.len().saturating_sub(before)
-    }
-
-    fn add(&mut self, hash: u64, key: &[u8]) -> usize {
-        let index = self.places.len();
-        self.places.push(Place {
+    /// A record of a finished event takes the place of the one that waits.
+    fn put(&mut self, hash: u64, key: &[u8], value: Option<&[u8]>, time: Timestamp) {
+        let same = |place: &Place| place.hash == hash && *place.key == *key;
+        let place = self.places.entry(hash, same, |place| place.hash).or_insert_with(|| Place {
             hash,
             key: key.into(),
+            value: None,
             partition: partition_for(key, self.partitions),
-            value: Vec::new(),
-            tombstone: false,
-            time: Timestamp::from_millis(0),
             waits: false,
+            time,
         });
-        let places = &self.places;
-        let hash_of = |&place: &u32| places.get(place as usize).map_or(0, |place| place.hash);
-        self.by_key.insert_unique(hash, index as u32, hash_of);
-        index
+        let place = place.into_mut();
+        match (&mut place.value, value) {
+            (Some(known), Some(value)) => {
+                known.clear();
+                known.extend_from_slice(value);
+            }
+            (known, value) => *known = value.map(Into::into),
+        }
+        place.time = time;
+        self.waiting += usize::from(!std::mem::replace(&mut place.waits, true));
     }
 
     /// Lets the record of a key leave before others.
-    pub(crate) fn push_out(&mut self, key: &[u8], out: &mut Outbox) {
-        let index = self.find(self.hasher.hash_one(key), key);
-        if let Some(place) = index.and_then(|index| self.places.get_mut(index)) {
+    fn push_out(&mut self, key: &[u8], out: &mut Outbox) {
+        let hash = self.hasher.hash_one(key);
+        let found = self.places.find_mut(hash, |place| *place.key == *key);
+        if let Some(place) = found.filter(|place| place.waits) {
             place.leave(self.topic, out);
+            self.waiting -= 1;
+        }
+    }
+
+    /// Takes all of it.
+    fn take(&mut self, out: &mut Outbox) {
+        if self.waiting > 0 {
+            for place in self.places.iter_mut().filter(|place| place.waits) {
+                place.leave(self.topic, out);
+            }
+        }
+        if self.places.len() > EMPTY.max(8 * self.waiting) {
+            self.places.clear();
+        }
+        self.waiting = 0;
+    }
+}
+
+impl Place {
+    fn leave(&mut self, topic: TopicId, out: &mut Outbox) {
+        self.waits = false;
+        out.put(topic, self.partition, self.time, Some(&self.key), self.value.as_deref());
+    }
+}
+
+/// Everything that a task's sinks hold back.
+#[derive(Default)]
+pub(crate) struct Latest {
+    sinks: Vec<Newest>,
+    /// What finished events have given, in its order, not looked at yet: records are put in their places many at a
+    /// time, so that the processor can look for the next places while it waits for the first.
+    given: StagedLatest,
+}
+
+/// So many records are put in their places at once.
+const AT_ONCE: usize = 256;
+
+impl Latest {
+    /// The topic's number here, given on its first use.
+    pub(crate) fn sink(&mut self, topic: TopicId, partitions: u32) -> usize {
+        match self.sinks.iter().position(|known| known.topic == topic) {
+            Some(at) => at,
+            None => {
+                self.sinks.push(Newest::new(topic, partitions));
+                self.sinks.len() - 1
+            }
+        }
+    }
+
+    pub(crate) fn has(&self, topic: TopicId) -> bool {
+        self.sinks.iter().any(|known| known.topic == topic)
+    }
+
+    /// An event is done: what it has given waits with the rest.
+    pub(crate) fn give(&mut self, staged: &mut StagedLatest) {
+        self.given.append(staged);
+        if self.given.entries.len() >= AT_ONCE {
+            self.put();
+        }
+    }
+
+    fn put(&mut self) {
+        let StagedLatest { bytes, entries } = &mut self.given;
+        for entry in &mut *entries {
+            if let (Some(sink), Some(key)) =
+                (self.sinks.get(entry.sink), bytes.get(entry.key.clone()))
+            {
+                entry.hash = sink.hasher.hash_one(key);
+            }
+        }
+        for entry in entries.drain(..) {
+            if let (Some(sink), Some(key)) = (self.sinks.get_mut(entry.sink), bytes.get(entry.key))
+            {
+                let value = entry.value.and_then(|value| bytes.get(value));
+                sink.put(entry.hash, key, value, entry.time);
+            }
+        }
+        bytes.clear();
+    }
+
+    /// A plain send of a key comes: what is held back of it leaves first, and what its own event, `staged`, has given
+    /// before becomes a plain record too.
+    pub(crate) fn push_out(
+        &mut self,
+        topic: TopicId,
+        key: &[u8],
+        out: &mut Outbox,
+        staged: (&mut StagedLatest, &mut Outbox),
+    ) {
+        self.put();
+        let Some(at) = self.sinks.iter().position(|known| known.topic == topic) else { return };
+        if let Some(sink) = self.sinks.get_mut(at) {
+            sink.push_out(key, out);
+            let partition = partition_for(key, sink.partitions);
+            staged.0.remove(at, key, |time, value| {
+                staged.1.put(topic, partition, time, Some(key), value);
+            });
         }
     }
 
     /// Takes all of it.
     pub(crate) fn take(&mut self, out: &mut Outbox) {
-        let taken = self.waiting.len();
-        for index in self.waiting.drain(..) {
-            if let Some(place) = self.places.get_mut(index as usize) {
-                place.leave(self.topic, out);
-            }
-        }
-        if self.places.len() > EMPTY.max(8 * taken) {
-            self.places.clear();
-            self.by_key.clear();
-        }
-    }
-}
-
-impl Place {
-    /// It may have left already: then it is listed as waiting once more than it waits.
-    fn leave(&mut self, topic: TopicId, out: &mut Outbox) {
-        if std::mem::take(&mut self.waits) {
-            let value = (!self.tombstone).then_some(&self.value[..]);
-            out.put(topic, self.partition, self.time, Some(&self.key), value);
+        self.put();
+        for sink in &mut self.sinks {
+            sink.take(out);
         }
     }
 }
@@ -131,8 +184,10 @@ pub(crate) struct StagedLatest {
 }
 
 struct StagedEntry {
-    /// Which of the task's [`Newest`].
+    /// Its number in the task's [`Latest`].
     sink: usize,
+    /// Of its key; set when it is put in its place.
+    hash: u64,
     key: Range<usize>,
     value: Option<Range<usize>>,
     time: Timestamp,
@@ -155,7 +210,7 @@ impl StagedLatest {
             let middle = self.bytes.len();
             let there = value(&mut self.bytes)?;
             let value = there.then_some(middle..self.bytes.len());
-            self.entries.push(StagedEntry { sink, key: start..middle, value, time });
+            self.entries.push(StagedEntry { sink, hash: 0, key: start..middle, value, time });
             Ok(true)
         };
         let put = put();
@@ -169,32 +224,27 @@ impl StagedLatest {
         self.bytes.len()
     }
 
-    /// Lets what the event has given for a key leave before others of its records.
-    pub(crate) fn push_out(&mut self, sink: usize, of: &Newest, key: &[u8], out: &mut Outbox) {
+    fn append(&mut self, other: &mut Self) {
+        let base = self.bytes.len();
+        self.bytes.append(&mut other.bytes);
+        let moved = |range: Range<usize>| range.start + base..range.end + base;
+        self.entries.extend(other.entries.drain(..).map(|entry| StagedEntry {
+            key: moved(entry.key),
+            value: entry.value.map(moved),
+            ..entry
+        }));
+    }
+
+    /// Takes out what is there of a key, in its order.
+    fn remove(&mut self, sink: usize, key: &[u8], mut taken: impl FnMut(Timestamp, Option<&[u8]>)) {
         let bytes = &self.bytes;
         self.entries.retain(|entry| {
             let same = entry.sink == sink && bytes.get(entry.key.clone()) == Some(key);
             if same {
-                let value = entry.value.clone().and_then(|value| bytes.get(value));
-                let partition = partition_for(key, of.partitions);
-                out.put(of.topic, partition, entry.time, Some(key), value);
+                taken(entry.time, entry.value.clone().and_then(|value| bytes.get(value)));
             }
             !same
         });
-    }
-
-    /// The event is done: its records wait with the others. How many more bytes wait.
-    pub(crate) fn settle(&mut self, sinks: &mut [Newest]) -> usize {
-        let mut more = 0;
-        for entry in self.entries.drain(..) {
-            if let (Some(sink), Some(key)) = (sinks.get_mut(entry.sink), self.bytes.get(entry.key))
-            {
-                let value = entry.value.and_then(|value| self.bytes.get(value));
-                more += sink.put(key, value, entry.time);
-            }
-        }
-        self.bytes.clear();
-        more
     }
 
     /// Nothing of the event remains.
@@ -209,78 +259,92 @@ mod tests {
     use super::*;
     use std::convert::Infallible;
 
+    const TOPIC: TopicId = TopicId(0);
+
+    fn latest() -> Latest {
+        let mut latest = Latest::default();
+        assert_eq!(latest.sink(TOPIC, 4), 0);
+        latest
+    }
+
     fn staged(records: &[(&str, Option<&str>)]) -> StagedLatest {
         let mut staged = StagedLatest::default();
         for (key, value) in records {
-            let put = |out: &mut Vec<u8>, text: &str| out.extend_from_slice(text.as_bytes());
-            staged
-                .push::<Infallible>(
-                    0,
-                    Timestamp::from_millis(1),
-                    |out| Ok(put(out, key) == ()),
-                    |out| Ok(value.map(|value| put(out, value)).is_some()),
-                )
-                .unwrap();
+            let put = |out: &mut Vec<u8>, text: &str| {
+                out.extend_from_slice(text.as_bytes());
+                Ok::<_, Infallible>(true)
+            };
+            let value = |out: &mut Vec<u8>| value.map_or(Ok(false), |value| put(out, value));
+            staged.push(0, Timestamp::from_millis(1), |out| put(out, key), value).unwrap();
         }
         staged
     }
 
-    fn taken(sinks: &mut [Newest]) -> Vec<(String, Option<String>)> {
-        let mut out = Outbox::default();
-        for sink in sinks {
-            sink.take(&mut out);
-        }
+    fn records(outbox: &Outbox) -> Vec<(String, Option<String>)> {
         let mut records = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        out.each::<Infallible>(0, |r| {
-            records.push((r.key.map(text).unwrap(), r.value.map(text)));
-            Ok(())
-        })
-        .unwrap();
+        outbox
+            .each::<Infallible>(0, |record| {
+                records.push((record.key.map(text).unwrap(), record.value.map(text)));
+                Ok(())
+            })
+            .unwrap();
+        records.sort();
         records
+    }
+
+    fn taken(latest: &mut Latest) -> Vec<(String, Option<String>)> {
+        let mut out = Outbox::default();
+        latest.take(&mut out);
+        records(&out)
+    }
+
+    fn record(key: &str, value: Option<&str>) -> (String, Option<String>) {
+        (key.into(), value.map(Into::into))
     }
 
     #[test]
     fn of_several_records_of_a_key_the_newest_leaves_once() {
-        let mut sinks = [Newest::new(TopicId(0), 4)];
-        staged(&[("a", Some("1")), ("b", Some("1")), ("a", Some("22"))]).settle(&mut sinks);
-        let b = ("b".to_string(), Some("1".to_string()));
-        assert_eq!(taken(&mut sinks), [("a".to_string(), Some("22".to_string())), b]);
-        assert_eq!(taken(&mut sinks), []);
-        staged(&[("a", None)]).settle(&mut sinks);
-        assert_eq!(taken(&mut sinks), [("a".to_string(), None)]);
+        let mut latest = latest();
+        latest.give(&mut staged(&[("a", Some("1")), ("b", Some("1")), ("a", Some("22"))]));
+        assert_eq!(taken(&mut latest), [record("a", Some("22")), record("b", Some("1"))]);
+        assert_eq!(taken(&mut latest), []);
+        latest.give(&mut staged(&[("a", None)]));
+        assert_eq!(taken(&mut latest), [record("a", None)]);
     }
 
     #[test]
     fn a_record_that_was_pushed_out_leaves_once_and_the_next_one_of_its_key_after_it() {
-        let mut sinks = [Newest::new(TopicId(0), 4)];
-        staged(&[("a", Some("1"))]).settle(&mut sinks);
-        let mut out = Outbox::default();
-        sinks[0].push_out(b"a", &mut out);
-        sinks[0].push_out(b"a", &mut out);
-        assert_eq!(out.len(), 1);
-        staged(&[("a", Some("2"))]).settle(&mut sinks);
-        assert_eq!(taken(&mut sinks), [("a".to_string(), Some("2".to_string()))]);
+        let mut latest = latest();
+        latest.give(&mut staged(&[("a", Some("1"))]));
+        let (mut out, mut own) = (Outbox::default(), Outbox::default());
+        let mut event = staged(&[("a", Some("2")), ("b", Some("2"))]);
+        latest.push_out(TOPIC, b"a", &mut out, (&mut event, &mut own));
+        assert_eq!(records(&out), [record("a", Some("1"))]);
+        assert_eq!(records(&own), [record("a", Some("2"))]);
+        latest.give(&mut event);
+        latest.give(&mut staged(&[("a", Some("3"))]));
+        assert_eq!(taken(&mut latest), [record("a", Some("3")), record("b", Some("2"))]);
     }
 
     #[test]
     fn an_event_that_fails_leaves_nothing_behind() {
-        let mut sinks = [Newest::new(TopicId(0), 4)];
+        let mut latest = latest();
         let mut event = staged(&[("a", Some("1"))]);
         event.clear();
-        assert_eq!(event.settle(&mut sinks), 0);
-        assert_eq!(taken(&mut sinks), []);
+        latest.give(&mut event);
+        assert_eq!(taken(&mut latest), []);
     }
 
     #[test]
     fn places_of_keys_that_come_once_are_given_up() {
-        let mut sinks = [Newest::new(TopicId(0), 4)];
+        let mut latest = latest();
         for round in 0..20 {
             let keys: Vec<String> = (0..500).map(|n| format!("{round}-{n}")).collect();
             let records: Vec<_> = keys.iter().map(|key| (key.as_str(), Some("1"))).collect();
-            staged(&records).settle(&mut sinks);
-            assert_eq!(taken(&mut sinks).len(), 500);
-            assert!(sinks[0].places.len() <= EMPTY + 500);
+            latest.give(&mut staged(&records));
+            assert_eq!(taken(&mut latest).len(), 500);
+            assert!(latest.sinks[0].places.len() <= EMPTY + 500);
         }
     }
 }

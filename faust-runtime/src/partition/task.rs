@@ -1,7 +1,7 @@
 //! One partition of a co-partitioned group: its sources, tables and lanes, and what of them goes into a cut.
 
 use super::lane::LaneState;
-use super::latest::{Newest, StagedLatest};
+use super::latest::{Latest, StagedLatest};
 use super::reader::Reader;
 use super::shard::Shard;
 use super::source::SourceQueue;
@@ -47,8 +47,8 @@ pub(crate) struct Task {
     pub(crate) lanes: RefCell<Vec<Rc<LaneState>>>,
     /// What finished events have sent and what has not left, in their order.
     outputs: RefCell<Outbox>,
-    /// What `send_latest` holds back, a topic each. It leaves after `outputs`.
-    latest: RefCell<Vec<Newest>>,
+    /// What `send_latest` holds back. It leaves after `outputs`.
+    latest: RefCell<Latest>,
     /// The number of the last cut.
     cut: Cell<u64>,
     /// The lowest unfinished offset of each source as of the last cut; `None`: nothing is committed yet.
@@ -144,30 +144,22 @@ impl Task {
 
     /// The topic's number among those with `send_latest`, given on its first use.
     pub(crate) fn latest(&self, topic: TopicId, partitions: u32) -> usize {
-        let mut latest = self.latest.borrow_mut();
-        match latest.iter().position(|known| known.topic == topic) {
-            Some(at) => at,
-            None => {
-                latest.push(Newest::new(topic, partitions));
-                latest.len() - 1
-            }
-        }
+        self.latest.borrow_mut().sink(topic, partitions)
     }
 
     /// Whether `send_latest` was used for this topic.
     pub(crate) fn has_latest(&self, topic: TopicId) -> bool {
-        self.latest.borrow().iter().any(|known| known.topic == topic)
+        self.latest.borrow().has(topic)
     }
 
-    /// A plain send of this key comes: what `send_latest` holds back of it leaves first. `staged` does the same for
-    /// what the event itself has staged.
-    pub(crate) fn push_out(&self, topic: TopicId, key: &[u8], staged: impl FnOnce(usize, &Newest)) {
-        let mut latest = self.latest.borrow_mut();
-        let Some(sink) = latest.iter().position(|known| known.topic == topic) else { return };
-        if let Some(newest) = latest.get_mut(sink) {
-            newest.push_out(key, &mut self.outputs.borrow_mut());
-            staged(sink, newest);
-        }
+    /// A plain send of this key comes: what `send_latest` holds back of it leaves first.
+    pub(crate) fn push_out(
+        &self,
+        topic: TopicId,
+        key: &[u8],
+        staged: (&mut StagedLatest, &mut Outbox),
+    ) {
+        self.latest.borrow_mut().push_out(topic, key, &mut self.outputs.borrow_mut(), staged);
     }
 
     /// What a finished event has sent waits to leave.
@@ -177,7 +169,8 @@ impl Task {
             self.outputs.borrow_mut().append(staged);
         }
         if latest.bytes() > 0 {
-            self.shard.latest_waits(latest.settle(&mut self.latest.borrow_mut()));
+            self.shard.latest_waits(latest.bytes());
+            self.latest.borrow_mut().give(latest);
         }
     }
 
@@ -186,9 +179,7 @@ impl Task {
     pub(crate) fn take_outputs(&self, latest: bool, into: &mut Outbox) {
         let mut outputs = self.outputs.borrow_mut();
         if latest {
-            for newest in self.latest.borrow_mut().iter_mut() {
-                newest.take(&mut outputs);
-            }
+            self.latest.borrow_mut().take(&mut outputs);
         }
         std::mem::swap(&mut *outputs, into);
     }

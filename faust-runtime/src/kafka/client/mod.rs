@@ -23,6 +23,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the first request may take: somebody waits for it.
 const FIRST: Duration = Duration::from_secs(3);
 
+/// Lets the allocator keep what one fetch has freed for the next ones.
+#[cfg(feature = "mimalloc")]
+pub(crate) fn keep_freed_memory() {
+    native::keep_freed_memory(Duration::from_secs(1));
+}
+
 /// One worker's connection to Kafka.
 pub(crate) struct Client(Arc<Inner>);
 

@@ -1,7 +1,7 @@
 //! A cache's part in events and cuts: what an event staged takes effect or is forgotten; a cut encodes each written row
 //! once, as of the instant at which it began.
 
-use super::{Cache, Inner, Staged, encode_row_key, first_kept, overhead, window_prefix};
+use super::{Cache, Inner, encode_row_key, first_kept, overhead, window_prefix};
 use crate::codec::Value;
 use crate::commit::{RowChange, TableCut};
 use crate::define::Row;
@@ -24,17 +24,10 @@ impl<T: Row> AnyTable for Cache<T> {
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError> {
         let mut inner = self.lock();
         let number = inner.cut;
-        let Some(slot) = inner.slot(row) else { return Ok(()) };
-        slot.owner = 0;
-        let Staged::Written(value) = std::mem::replace(&mut slot.staged, Staged::Nothing) else {
-            return Ok(());
-        };
-        if !done {
-            return Ok(());
-        }
+        let Some(value) = inner.unstage(row).filter(|_| done) else { return Ok(()) };
         // A cut that is still being encoded must get the row as it was.
-        if slot.dirty != 0 && slot.dirty != number && !slot.encoded {
-            inner.encode(row)?;
+        if inner.encoding.is_some() {
+            inner.encode_if_of_cut(row)?;
         }
         let Some(slot) = inner.slot(row) else { return Ok(()) };
         slot.value = value;
@@ -59,7 +52,7 @@ impl<T: Row> AnyTable for Cache<T> {
         for row in 0..inner.rows.len() as u32 {
             let gone = inner
                 .slot(row)
-                .is_some_and(|slot| slot.start < below && slot.dirty == 0 && slot.owner == 0);
+                .is_some_and(|slot| slot.start < below && slot.dirty == 0 && slot.staged == 0);
             if gone {
                 inner.forget(row);
             }
@@ -68,7 +61,8 @@ impl<T: Row> AnyTable for Cache<T> {
 
     fn begin_cut(&self) {
         let mut inner = self.lock();
-        inner.cut += 1;
+        // 0 stands for "in no cut".
+        inner.cut = inner.cut.checked_add(1).unwrap_or(1);
         let left = std::mem::take(&mut inner.dirty);
         let expired = std::mem::take(&mut inner.newly_expired);
         let remove_below = expired.then(|| window_prefix(inner.expired_below).to_vec());

@@ -34,29 +34,30 @@ pub(crate) enum Claim {
     Held(u32),
 }
 
-/// What an event has written to a row, until it is done.
-enum Staged<V> {
-    Nothing,
-    Written(Option<V>),
-}
-
+/// A row. With a short value it fits a cache line, and most of what an event waits for is these lines.
+#[repr(align(64))]
 struct Slot<T: Row> {
     key: T::Key,
     /// The start of its window; 0 without windows.
     start: i64,
-    hash: u64,
     value: Option<T::Value>,
-    staged: Staged<T::Value>,
-    /// The lane whose event has staged something; 0: none.
-    owner: u32,
-    /// The cut that will contain its value; 0: the store has it.
-    dirty: u64,
+    /// Where what an event has written stands in `staged`, counted from 1; 0: no event holds the row.
+    staged: u32,
+    /// The cut that will contain its value, by number; 0: the store has it.
+    dirty: u32,
+    charge: u32,
     encoded: bool,
     /// Whether the store counts it.
     stored: bool,
     /// Used since the clock's hand last passed.
     used: bool,
-    charge: u32,
+}
+
+/// An event's own copy of a row, until the event is done.
+struct Staged<V> {
+    /// The lane whose event it is.
+    lane: u32,
+    value: Option<V>,
 }
 
 pub(crate) struct Inner<T: Row> {
@@ -71,9 +72,12 @@ pub(crate) struct Inner<T: Row> {
     by_key: HashTable<u32>,
     rows: Vec<Option<Slot<T>>>,
     free: Vec<u32>,
+    /// As many as events hold rows at a time.
+    staged: Vec<Staged<T::Value>>,
+    free_staged: Vec<u32>,
     hand: usize,
     /// The number of the cut that is filling.
-    cut: u64,
+    cut: u32,
     dirty: Vec<u32>,
     encoding: Option<Encoding>,
     in_flight: Vec<u32>,
@@ -104,6 +108,8 @@ impl<T: Row> Cache<T> {
             by_key: HashTable::new(),
             rows: Vec::new(),
             free: Vec::new(),
+            staged: Vec::new(),
+            free_staged: Vec::new(),
             hand: 0,
             cut: 1,
             dirty: Vec::new(),
@@ -158,11 +164,9 @@ impl<T: Row> Inner<T> {
         let slot = Slot {
             key: key.clone(),
             start,
-            hash,
             stored: value.is_some(),
             value,
-            staged: Staged::Nothing,
-            owner: 0,
+            staged: 0,
             dirty: 0,
             encoded: false,
             used: true,
@@ -181,9 +185,10 @@ impl<T: Row> Inner<T> {
         if let Some(place) = self.rows.get_mut(row as usize) {
             *place = Some(slot);
         }
-        let rows = &self.rows;
+        let (rows, hasher) = (&self.rows, &self.hasher);
         self.by_key.insert_unique(hash, row, |&row| {
-            rows.get(row as usize).and_then(Option::as_ref).map_or(0, |slot| slot.hash)
+            let slot = rows.get(row as usize).and_then(Option::as_ref);
+            slot.map_or(0, |slot| hasher.hash_one((slot.start, &slot.key)))
         });
         Ok(row)
     }
@@ -220,19 +225,24 @@ impl<T: Row> Inner<T> {
         self.rows.get_mut(row as usize)?.as_mut()
     }
 
+    /// What an event has staged of this row.
+    fn staged(&self, row: u32) -> Option<&Staged<T::Value>> {
+        let slot = self.rows.get(row as usize)?.as_ref()?;
+        self.staged.get((slot.staged as usize).checked_sub(1)?)
+    }
+
     /// The row as the event of this lane sees it: its own writes first.
-    pub(crate) fn read(&mut self, row: u32, lane: u32) -> Option<&T::Value> {
-        let slot = self.slot(row)?;
-        match &slot.staged {
-            Staged::Written(value) if slot.owner == lane => value.as_ref(),
-            _ => slot.value.as_ref(),
+    pub(crate) fn read(&self, row: u32, lane: u32) -> Option<&T::Value> {
+        match self.staged(row) {
+            Some(staged) if staged.lane == lane => staged.value.as_ref(),
+            _ => self.rows.get(row as usize)?.as_ref()?.value.as_ref(),
         }
     }
 
     /// Takes the row for the event of this lane.
-    pub(crate) fn claim(&mut self, row: u32, lane: u32) -> Claim {
-        match self.slot(row) {
-            Some(slot) if slot.owner != 0 && slot.owner != lane => Claim::Held(slot.owner),
+    pub(crate) fn claim(&self, row: u32, lane: u32) -> Claim {
+        match self.staged(row) {
+            Some(staged) if staged.lane != lane => Claim::Held(staged.lane),
             _ => Claim::Mine,
         }
     }
@@ -240,17 +250,27 @@ impl<T: Row> Inner<T> {
     /// The lane's own copy of the row, to be written; `first` is set if the event has not written it before.
     pub(crate) fn write(&mut self, row: u32, lane: u32, first: &mut bool) -> &mut Option<T::Value> {
         #[expect(clippy::expect_used, reason = "`find` gave the row in the same access")]
-        let slot = self.slot(row).expect("a row that was just found");
-        *first = slot.owner == 0;
+        let slot = self.rows.get_mut(row as usize).and_then(Option::as_mut).expect("a found row");
+        *first = slot.staged == 0;
         if *first {
-            slot.owner = lane;
-            slot.staged = Staged::Written(slot.value.clone());
+            let value = slot.value.clone();
+            let at = self.free_staged.pop().unwrap_or(self.staged.len() as u32);
+            slot.staged = at + 1;
+            match self.staged.get_mut(at as usize) {
+                Some(place) => *place = Staged { lane, value },
+                None => self.staged.push(Staged { lane, value }),
+            }
         }
-        match &mut slot.staged {
-            Staged::Written(value) => value,
-            // An owned row is always `Written`; this arm only satisfies the match.
-            Staged::Nothing => &mut slot.value,
-        }
+        let at = (slot.staged - 1) as usize;
+        #[expect(clippy::indexing_slicing, reason = "a row's `staged` is in `staged`")]
+        &mut self.staged[at].value
+    }
+
+    /// Lets go of an event's copy of the row: what it has written, if it has.
+    fn unstage(&mut self, row: u32) -> Option<Option<T::Value>> {
+        let at = std::mem::take(&mut self.slot(row)?.staged).checked_sub(1)?;
+        self.free_staged.push(at);
+        Some(self.staged.get_mut(at as usize)?.value.take())
     }
 
     /// Makes room by the clock: rows that were not used since the hand last passed, and that the store has.
@@ -260,7 +280,7 @@ impl<T: Row> Inner<T> {
             steps -= 1;
             self.hand = (self.hand + 1) % self.rows.len();
             let Some(Some(slot)) = self.rows.get_mut(self.hand) else { continue };
-            if slot.dirty != 0 || slot.owner != 0 {
+            if slot.dirty != 0 || slot.staged != 0 {
                 continue;
             }
             if std::mem::take(&mut slot.used) {
@@ -275,7 +295,8 @@ impl<T: Row> Inner<T> {
         let Some(slot) = self.rows.get_mut(row as usize).and_then(Option::take) else { return };
         self.budget.used.set(self.budget.used.get().saturating_sub(slot.charge as usize));
         self.budget.rows.set(self.budget.rows.get().saturating_sub(1));
-        if let Ok(entry) = self.by_key.find_entry(slot.hash, |&known| known == row) {
+        let hash = self.hasher.hash_one((slot.start, &slot.key));
+        if let Ok(entry) = self.by_key.find_entry(hash, |&known| known == row) {
             entry.remove();
         }
         self.free.push(row);

@@ -4,6 +4,7 @@ use crate::kafka::Offset;
 use bytes::Bytes;
 use std::sync::Arc;
 
+pub(crate) mod behind;
 pub(crate) mod fjall;
 pub(crate) mod memory;
 #[cfg(test)]
