@@ -1,6 +1,9 @@
 //! The word count that the comparison with other engines runs: counts per key in a table that is backed by its
 //! changelog, and sends each changed count.
 
+pub mod steps;
+pub mod words;
+
 use faust::prelude::*;
 
 /// A record whose key is the word; the value is not looked at.
