@@ -66,7 +66,11 @@ impl<T: Row> Cached<T> {
     }
 
     /// Looks at a row.
-    pub fn read<R>(&self, key: &T::Key, read: impl FnOnce(Option<&T::Value>) -> R) -> crate::Result<R> {
+    pub fn read<R>(
+        &self,
+        key: &T::Key,
+        read: impl FnOnce(Option<&T::Value>) -> R,
+    ) -> crate::Result<R> {
         let mut cache = self.0.lock();
         Ok(match cache.find(0, key)? {
             Found::Row(row) => read(cache.read(row, LANE)),
@@ -75,7 +79,11 @@ impl<T: Row> Cached<T> {
     }
 
     /// One event that changes one row: found, copied, changed, settled.
-    pub fn update(&self, key: &T::Key, change: impl FnOnce(&mut Option<T::Value>)) -> crate::Result<()> {
+    pub fn update(
+        &self,
+        key: &T::Key,
+        change: impl FnOnce(&mut Option<T::Value>),
+    ) -> crate::Result<()> {
         let mut cache = self.0.lock();
         let Found::Row(row) = cache.find(0, key)? else { return Ok(()) };
         cache.claim(row, LANE);

@@ -6,9 +6,9 @@
 #![cfg(not(feature = "mimalloc"))]
 
 use allocation_counter::measure;
-use faust::App;
 use faust::prelude::*;
 use faust::testing::TestApp;
+use faust::{App, Guarantee};
 use tokio::runtime::Builder;
 
 #[topic("readings", key = sensor)]
@@ -65,9 +65,9 @@ const SENSORS: u64 = 100;
 const EVENTS: u64 = 10_000;
 
 /// How often the app allocates while it processes so many events of sensors that it knows.
-fn allocations<A: App>(events: u64) -> u64 {
+fn allocations<A: App>(guarantee: Guarantee, events: u64) -> u64 {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let settings = Settings { topic_partitions: 1, ..Settings::default() };
+    let settings = Settings { guarantee, topic_partitions: 1, ..Settings::default() };
     let app = runtime.block_on(TestApp::start_with::<A>(settings)).unwrap();
     let run = |events| {
         for n in 0..events {
@@ -82,25 +82,45 @@ fn allocations<A: App>(events: u64) -> u64 {
 }
 
 /// What each further event costs, in allocations.
-fn each<A: App>() -> f64 {
-    let (half, whole) = (allocations::<A>(EVENTS), allocations::<A>(2 * EVENTS));
+fn each<A: App>(guarantee: Guarantee) -> f64 {
+    let half = allocations::<A>(guarantee, EVENTS);
+    let whole = allocations::<A>(guarantee, 2 * EVENTS);
     (whole as f64 - half as f64) / EVENTS as f64
+}
+
+/// What an event of the second agent allocates.
+fn second<A: App>(guarantee: Guarantee) -> f64 {
+    each::<A>(guarantee) - each::<Once>(guarantee)
 }
 
 #[test]
 fn an_event_that_changes_a_row_allocates_nothing() {
-    let more = each::<Add>() - each::<Once>();
+    let more = second::<Add>(Guarantee::ExactlyOnce);
     assert!(more < 0.01, "{more} allocations an event");
 }
 
 #[test]
 fn an_event_that_sends_the_latest_of_its_key_allocates_nothing() {
-    let more = each::<Tell>() - each::<Once>();
+    for guarantee in [Guarantee::ExactlyOnce, Guarantee::AtLeastOnce] {
+        let more = second::<Tell>(guarantee);
+        assert!(more < 0.01, "{guarantee:?}: {more} allocations an event");
+    }
+}
+
+/// The broker in memory keeps the key and the value of each record: two.
+const KEPT: f64 = 2.0;
+
+#[test]
+fn an_event_that_sends_allocates_nothing_exactly_once() {
+    let more = second::<PassOn>(Guarantee::ExactlyOnce) - KEPT;
     assert!(more < 0.01, "{more} allocations an event");
 }
 
+/// At least once, an event's outbox is made anew: its list of records, and its bytes, which grow to their size.
+const OUTBOX: f64 = 4.0;
+
 #[test]
-fn an_event_that_sends_allocates_nothing() {
-    let more = each::<PassOn>() - each::<Once>();
+fn an_event_that_sends_at_least_once_allocates_only_its_outbox() {
+    let more = second::<PassOn>(Guarantee::AtLeastOnce) - KEPT - OUTBOX;
     assert!(more < 0.01, "{more} allocations an event");
 }
