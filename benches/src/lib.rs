@@ -1,6 +1,12 @@
 //! The word count that the comparison with other engines runs: counts per key in a table that is backed by its
 //! changelog, and sends each changed count.
 
+pub mod engine;
+pub mod kafka;
+pub mod steps;
+pub mod tail;
+pub mod words;
+
 use faust::prelude::*;
 
 /// A record whose key is the word; the value is not looked at.

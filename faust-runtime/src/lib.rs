@@ -40,6 +40,9 @@ mod rpc;
 mod table;
 
 mod app;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod cli;
 mod monitor;
 mod schedule;

