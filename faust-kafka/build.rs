@@ -1,5 +1,5 @@
 //! Compiles the C part: error codes as plain integers, and what needs librdkafka's internal headers:
-//! the assignor, and a look at a whole batch of messages.
+//! the assignor, and reading messages in batches.
 
 use std::{env, path::PathBuf};
 

@@ -39,6 +39,15 @@ pub struct PartitionReader {
     assigned: bool,
 }
 
+unsafe extern "C" {
+    /// In `shim/messages.c`.
+    fn faust_take(
+        queue: *mut sys::rd_kafka_queue_t,
+        messages: *mut *mut sys::rd_kafka_message_t,
+        max: usize,
+    ) -> usize;
+}
+
 thread_local! {
     /// What failed inside `rd_kafka_consume_batch_queue` on this thread.
     static FAILED: RefCell<Option<(Code, String)>> = const { RefCell::new(None) };
@@ -145,13 +154,19 @@ impl PartitionReader {
         }
         let queue = self.queue.as_ref()?;
         self.buffer.reserve(max);
-        // SAFETY: queue and client are alive, the buffer has room for `max` pointers, and
-        // librdkafka fills the first `count` of them with messages that are ours. The buffer was
-        // empty, and holds them from here on.
+        // SAFETY: queue and client are alive, the buffer has room for `max` pointers, and both
+        // calls fill as many as they return with messages that are ours, one behind the other. The
+        // buffer was empty, and holds them from here on.
         unsafe {
             let start = self.buffer.as_mut_ptr();
-            let count = sys::rd_kafka_consume_batch_queue(queue.ptr(), 0, start, max);
-            self.buffer.set_len(usize::try_from(count).unwrap_or(0));
+            let mut count = faust_take(queue.ptr(), start, max);
+            if count < max {
+                // Whatever is no record: ends, errors, things that librdkafka does itself.
+                let (rest, room) = (start.add(count), max - count);
+                let more = sys::rd_kafka_consume_batch_queue(queue.ptr(), 0, rest, room);
+                count += usize::try_from(more).unwrap_or(0);
+            }
+            self.buffer.set_len(count);
         }
         // Some errors come as messages; that the topic is gone comes through the error callback.
         let beside = FAILED.take();

@@ -33,10 +33,12 @@ impl Progress {
         if offset < self.low {
             return;
         }
-        let (mut start, mut end) = (before.min(offset), offset + 1);
-        if start <= self.low {
-            start = self.low;
+        // The next one in order, with nothing finished ahead of it: what happens to nearly all.
+        if before <= self.low && self.done.is_empty() {
+            self.low = offset + 1;
+            return;
         }
+        let (mut start, mut end) = (before.min(offset).max(self.low), offset + 1);
         self.done.retain(|range| {
             let apart = range.1 < start || range.0 > end;
             if !apart {

@@ -180,11 +180,13 @@ impl LaneState {
     /// All effects of the event take effect, and it counts as done.
     pub(crate) fn settle(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
         self.event.set(None);
-        for (table, row) in self.touched.borrow_mut().drain(..) {
+        let mut touched = self.touched.borrow_mut();
+        while let Some((table, row)) = touched.pop() {
             if let Some(table) = self.task.tables.get(usize::from(table)) {
                 table.settle(row, true)?;
             }
         }
+        drop(touched);
         self.task.take_staged(&mut self.staged.borrow_mut(), &mut self.latest.borrow_mut());
         for delivery in deliveries {
             self.reader.finished(self.number, delivery);

@@ -151,9 +151,13 @@ impl Reader {
         if let Some(key) = state.busy.get_mut(lane) {
             *key = 0;
         }
-        state.settle_reached();
-        for waker in state.waiting.drain(..) {
-            waker.wake();
+        if state.reached.is_some() {
+            state.settle_reached();
+        }
+        if !state.waiting.is_empty() {
+            for waker in state.waiting.drain(..) {
+                waker.wake();
+            }
         }
         drop(state);
         self.events.set(self.events.get() + 1);
