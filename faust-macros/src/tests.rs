@@ -44,7 +44,7 @@ const VALID: [(&str, &str, &str); 17] = [
     (
         "topic",
         r#""notes", key = (word, at)"#,
-        "struct Note<'a> { word: &'a str, note: &'a str, at: u64 }",
+        "struct Note<'a> { word: &'a str, #[serde(borrow)] note: Cow<'a, str>, at: u64 }",
     ),
     (
         "table",
