@@ -10,24 +10,26 @@ pub mod words;
 use faust::prelude::*;
 
 /// A record whose key is the word; the value is not looked at.
-#[topic("in", key = word)]
-pub struct Keyed {
+#[topic("in")]
+pub struct Keyed<'a> {
     /// The word.
-    pub word: String,
+    pub key: &'a str,
+    /// Something that nobody reads.
+    pub value: Lazy<'a, ()>,
 }
 
 /// A record without a key, whose value says the word.
 #[topic("in")]
-pub struct Line {
+pub struct Line<'a> {
     /// The word.
-    pub word: String,
+    pub word: &'a str,
 }
 
 /// One use of a word, in the partition of the word.
 #[topic("repartition", key = word)]
-pub struct Word {
+pub struct Word<'a> {
     /// The word.
-    pub word: String,
+    pub word: &'a str,
 }
 
 /// The newest count of a word.
@@ -49,30 +51,30 @@ pub struct Count {
 }
 
 #[agent]
-async fn direct(word: Event<Keyed>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
+async fn direct(word: Event<Keyed<'_>>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
     let value = counts
-        .update(&word.word, |n| {
+        .update(word.key, |n| {
             *n += 1;
             *n
         })
         .await?;
-    totals.send_latest(Total { key: word.into_inner().word, value }).await
+    totals.send_latest(Total { key: word.key.into(), value }).await
 }
 
 #[agent]
-async fn rekey(line: Event<Line>, words: Sink<Word>) -> Result<()> {
-    words.send(Word { word: line.into_inner().word }).await
+async fn rekey(line: Event<Line<'_>>, words: Sink<Word<'_>>) -> Result<()> {
+    words.send(Word { word: line.word }).await
 }
 
 #[agent]
-async fn shuffled(word: Event<Word>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
+async fn shuffled(word: Event<Word<'_>>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
     let value = counts
-        .update(&word.word, |n| {
+        .update(word.word, |n| {
             *n += 1;
             *n
         })
         .await?;
-    totals.send_latest(Total { key: word.into_inner().word, value }).await
+    totals.send_latest(Total { key: word.word.into(), value }).await
 }
 
 /// Counts records that are keyed by their word.

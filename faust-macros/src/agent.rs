@@ -6,7 +6,7 @@ use crate::krate::{Krate, hygienic};
 use crate::options::Options;
 use crate::said::Said;
 use crate::signature::Function;
-use crate::types::{anchor, is_input};
+use crate::types::{anchor, has_lifetime, is_input, last_name};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Index, LitStr, Type};
@@ -41,6 +41,10 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<A
 
     let mut function = Function::read("agent", item, errors)?;
     let (input, handles) = inputs(&mut function, errors);
+    if let Some(output) = function.borrowed_output() {
+        errors.at(output, "a reply is sent when its record is gone: it owns what it holds");
+        function.give_up();
+    }
     let twin = twin.unwrap_or_else(|| function.ident().clone());
     let name = name.unwrap_or_else(|| function.name());
     let said = Said::default().plain("concurrency", concurrency.map(Literal::u32_unsuffixed));
@@ -80,6 +84,16 @@ fn inputs(function: &mut Function, errors: &mut Errors) -> (Option<Type>, Vec<Ty
                 return (Some(late.clone()), Vec::new());
             }
         }
+        Some(first)
+            if last_name(first).is_some_and(|name| name == "Stream") && has_lifetime(first) =>
+        {
+            function.give_up();
+            errors.at(
+                first,
+                "a stream keeps its records, so they own what they hold: read these as `Event<..>`",
+            );
+            return (None, Vec::new());
+        }
         _ => {}
     }
     (input, handles)
@@ -114,10 +128,10 @@ fn generate(agent: &Agent) -> TokenStream {
                 type Output = #output;
                 const OPTIONS: #krate::AgentOptions = #options;
                 #[allow(unused_variables)]
-                fn call(
-                    input: Self::Input,
+                fn call<'m>(
+                    input: <Self::Input as #krate::AgentInput>::Of<'m>,
                     #params: &mut Self::Params,
-                ) -> impl ::core::future::Future<Output = Self::Output> + use<> {
+                ) -> impl ::core::future::Future<Output = Self::Output> + use<'m> {
                     #call
                 }
             }

@@ -9,14 +9,19 @@ use crate::closest::did_you_mean;
 use crate::errors::Errors;
 use crate::krate::Krate;
 use crate::options::{Options, pieces};
+use crate::types::{Text, has_lifetime, last_name};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Type};
+use syn::{
+    Attribute, Data, DeriveInput, Fields, GenericParam, Generics, Index, Lifetime, Member, Type,
+};
 
 pub(crate) struct Struct {
     attrs: Vec<Attribute>,
     pub(crate) name: Ident,
     pub(crate) generics: Generics,
+    /// What a sound record borrows from its message for.
+    pub(crate) lifetime: Option<Lifetime>,
     /// None where it is no plain struct; then errors say so.
     pub(crate) fields: Vec<Field>,
     pub(crate) key: Key,
@@ -67,10 +72,20 @@ impl Struct {
             None
         };
         let fields = match &data {
-            Data::Struct(_) if !generics.params.is_empty() => unsound(
+            Data::Struct(_) if generics.params.len() > generics.lifetimes().count() => unsound(
                 errors,
                 &generics,
                 "cannot be generic: its name in Kafka stands for one type",
+            ),
+            Data::Struct(_) if noun == "table" && !generics.params.is_empty() => unsound(
+                errors,
+                &generics,
+                "keeps its rows, so they own what they hold: `String` instead of `&str`",
+            ),
+            Data::Struct(_) if generics.params.len() > 1 => unsound(
+                errors,
+                &generics,
+                "has records that borrow from one message: one lifetime is enough",
             ),
             Data::Struct(data) => Some(fields(&data.fields)),
             Data::Enum(data) => unsound(
@@ -89,7 +104,16 @@ impl Struct {
             }
         };
         let fields = fields.unwrap_or_default();
-        Some(Self { attrs, name: ident, generics, fields, key, key_is_said, form })
+        let lifetime = match generics.params.first() {
+            Some(GenericParam::Lifetime(param)) => Some(param.lifetime.clone()),
+            _ => None,
+        };
+        let form = match &lifetime {
+            Some(_) if !may_borrow(&fields, &key, &form, errors) => Form::Unsound,
+            _ => form,
+        };
+        let lifetime = lifetime.filter(|_| !matches!(form, Form::Unsound));
+        Some(Self { attrs, name: ident, generics, lifetime, fields, key, key_is_said, form })
     }
 
     fn pair(
@@ -104,10 +128,25 @@ impl Struct {
         (Key::Field(key.clone()), Form::Pair(value.clone()))
     }
 
+    /// The struct as a type: `Word`, or `Word<'a>`.
+    pub(crate) fn this(&self) -> TokenStream {
+        let (_, generics, _) = self.generics.split_for_impl();
+        let name = &self.name;
+        quote!(#name #generics)
+    }
+
     /// What a generic struct, which is an error, needs to stand for a record all the same.
     pub(crate) fn bounds(&self) -> Option<TokenStream> {
-        let generic = !self.generics.params.is_empty();
+        let generic = !self.generics.params.is_empty() && self.lifetime.is_none();
         generic.then(|| quote!(where Self: ::core::marker::Send + 'static))
+    }
+
+    /// The item, with what serde has to be told of a whole that borrows.
+    pub(crate) fn item(&self, item: TokenStream) -> TokenStream {
+        match (&self.lifetime, &self.form) {
+            (Some(_), Form::Whole) => serde::with_borrows(item),
+            _ => item,
+        }
     }
 
     /// What stands above a whole: the derives that the user has not written. `key_bound` names the checked type of a
@@ -124,12 +163,16 @@ impl Struct {
 
     /// `impl FieldOf<0> for Word { type Field = String; }` and so on: each type is checked where it stands.
     pub(crate) fn field_checks(&self, krate: &Krate) -> TokenStream {
-        let name = &self.name;
+        let (this, generics) = (self.this(), &self.generics);
         let checks = serde::checked(self).filter(|(_, field)| !self.key.has(field));
         let checks = checks.map(|(n, Field { ty, .. })| {
             let n = Index::from(n);
+            let of = match &self.lifetime {
+                Some(lifetime) => quote!(FieldIn<#lifetime, #n>),
+                None => quote!(FieldOf<#n>),
+            };
             quote! {
-                impl #krate::FieldOf<#n> for #name {
+                impl #generics #krate::#of for #this {
                     type Field = #ty;
                 }
             }
@@ -139,18 +182,47 @@ impl Struct {
 
     /// The same for the fields of the key.
     pub(crate) fn key_checks(&self, krate: &Krate) -> TokenStream {
-        let name = &self.name;
+        let (this, generics) = (self.this(), &self.generics);
         let checks = self.fields.iter().enumerate().filter(|(_, field)| self.key.has(field));
-        let checks = checks.map(|(n, Field { ty, .. })| {
-            let n = Index::from(n);
+        let checks = checks.map(|(n, field)| {
+            let (n, part) = (Index::from(n), self.key_part(krate, field));
             quote! {
-                impl #krate::KeyOf<#n> for #name {
-                    type Part = #ty;
+                impl #generics #krate::KeyOf<#n> for #this {
+                    type Part = #part;
                 }
             }
         });
         checks.collect()
     }
+
+    /// The type of a field of the key, for who keeps it.
+    pub(crate) fn key_part(&self, krate: &Krate, field: &Field) -> TokenStream {
+        match has_lifetime(&field.ty) && !self.generics.params.is_empty() {
+            true => quote!(#krate::String),
+            false => field.ty.to_token_stream(),
+        }
+    }
+}
+
+/// Whether all of a struct's fields can be read from a message; if not, errors say which.
+fn may_borrow(fields: &[Field], key: &Key, form: &Form, errors: &mut Errors) -> bool {
+    let mut sound = true;
+    for field in fields {
+        let ty = &field.ty;
+        if key.has(field) {
+            if has_lifetime(ty) && Text::of(ty).is_none() {
+                errors.at(ty, "a key that is borrowed is a text: `&str` or `Cow<str>`");
+                sound = false;
+            }
+        } else if matches!(form, Form::Whole) && last_name(ty).is_some_and(|name| name == "Lazy") {
+            errors.at(
+                ty,
+                "what is read lazily is the whole value: declare exactly the fields `key` and `value`",
+            );
+            sound = false;
+        }
+    }
+    sound
 }
 
 impl Field {

@@ -2,12 +2,15 @@
 
 use crate::errors::Errors;
 use crate::krate::{Krate, hygienic};
-use crate::types::{anchor, is_input, pretty};
+use crate::types::{anchor, is_input, pretty, with_lifetime};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, FnArg, Pat, ReturnType, Safety, Signature, Token, Type, Visibility};
+use syn::{
+    Attribute, FnArg, GenericParam, Generics, Lifetime, Pat, ReturnType, Safety, Signature, Token,
+    Type, Visibility,
+};
 
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
@@ -22,6 +25,7 @@ pub(crate) struct Function {
 pub(crate) struct Parameter {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) pat: Pat,
+    /// With `'static` in place of the signature's lifetimes, so that it can be named elsewhere.
     pub(crate) ty: Type,
 }
 
@@ -62,8 +66,17 @@ impl Function {
         self.callable = false;
     }
 
+    /// Over types or constants: a call says what lifetimes are.
     fn is_generic(&self) -> bool {
-        !self.signature.generics.params.is_empty()
+        let mut params = self.signature.generics.params.iter();
+        params.any(|param| !matches!(param, GenericParam::Lifetime(_)))
+    }
+
+    /// The returned type, if it borrows.
+    pub(crate) fn borrowed_output(&self) -> Option<&Type> {
+        let ReturnType::Type(_, ty) = &self.signature.output else { return None };
+        let owned = owned(ty, &self.signature.generics);
+        (owned.to_token_stream().to_string() != ty.to_token_stream().to_string()).then_some(&**ty)
     }
 
     /// Its name as text.
@@ -74,7 +87,7 @@ impl Function {
     /// The returned type, if it can be named elsewhere.
     pub(crate) fn output(&self) -> Option<TokenStream> {
         match &self.signature.output {
-            _ if self.is_generic() => None,
+            _ if self.is_generic() || self.borrowed_output().is_some() => None,
             ReturnType::Type(_, ty) => Some(ty.to_token_stream()),
             ReturnType::Default => Some(quote_spanned!(self.ident().span()=> ())),
         }
@@ -191,11 +204,20 @@ fn parse(input: ParseStream<'_>) -> syn::Result<Function> {
         FnArg::Typed(typed) => Some(Parameter {
             attrs: typed.attrs.clone(),
             pat: (*typed.pat).clone(),
-            ty: (*typed.ty).clone(),
+            ty: owned(&typed.ty, &signature.generics),
         }),
     });
     let parameters = parameters.collect();
     Ok(Function { attrs, vis, parameters, body: input.parse()?, signature, callable: true })
+}
+
+/// The type with `'static` in place of `'_` and of the lifetimes that the function is generic over.
+fn owned(ty: &Type, generics: &Generics) -> Type {
+    let is = |name: &Ident| {
+        name == "_" || generics.lifetimes().any(|param| param.lifetime.ident == *name)
+    };
+    let forever = Lifetime::new("'static", Span::call_site());
+    syn::parse2(with_lifetime(ty, is, &forever)).unwrap_or_else(|_| ty.clone())
 }
 
 fn with_article(noun: &str) -> String {

@@ -23,7 +23,7 @@ fn expand(name: &str, options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// A macro, its options and an item, without mistakes.
-const VALID: [(&str, &str, &str); 14] = [
+const VALID: [(&str, &str, &str); 17] = [
     ("topic", r#""lines", partitions = 4"#, "struct Line { text: String }"),
     (
         "topic",
@@ -39,6 +39,12 @@ const VALID: [(&str, &str, &str); 14] = [
         "topic",
         r#""items", key = (customer, item), external"#,
         "#[derive(Clone, Debug)] struct Item { item: String, customer: u64, children: Vec<Item> }",
+    ),
+    ("topic", r#""keyed""#, "struct Keyed<'a> { key: &'a str, value: Lazy<'a, Detail> }"),
+    (
+        "topic",
+        r#""notes", key = (word, at)"#,
+        "struct Note<'a> { word: &'a str, #[serde(borrow)] note: Cow<'a, str>, at: u64 }",
     ),
     (
         "table",
@@ -61,6 +67,11 @@ const VALID: [(&str, &str, &str); 14] = [
         "pub async fn count(word: Event<Word>, counts: Table<Count>) -> Result<u64> { body }",
     ),
     ("agent", "", "async fn r#loop(mut words: Stream<Word>) -> Result<()> { body }"),
+    (
+        "agent",
+        "",
+        "async fn lines<'a>(line: Event<Line<'a>>, notes: Sink<Note<'_>>) -> Result<()> { body }",
+    ),
     ("timer", "every = 10s", "async fn report(counts: View<Count>) -> Result<()> { body }"),
     ("task", "", "#[cfg(unix)] async fn fill(lines: Sink<Line>) -> Result<()> { body }"),
     (

@@ -6,14 +6,17 @@ use crate::literal::{duration_tokens, name_in_kafka};
 use crate::options::Options;
 use crate::record::{Field, Form, Key, Struct};
 use crate::said::Said;
+use crate::types::{Text, pretty, with_lifetime};
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Lifetime;
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let topic = lower(attr, &item, &mut errors);
     let derives = topic.as_ref().and_then(derives);
     let generated = topic.as_ref().map(generate);
+    let item = topic.map_or_else(|| item.clone(), |topic| topic.record.item(item.clone()));
     quote!(#derives #item #errors #generated)
 }
 
@@ -64,33 +67,39 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
 
 fn derives(topic: &Topic) -> Option<TokenStream> {
     let Topic { krate, record, .. } = topic;
-    let (path, name) = (krate.text(), &record.name);
+    let (path, name) = (krate.text(), pretty(record.this()));
     let key_bound = |n| Some(format!("<{name} as {path}::KeyOf<{n}>>::Part"));
     record.derives(krate, key_bound, false)
 }
 
 fn generate(topic: &Topic) -> TokenStream {
     let Topic { krate, record, name, said } = topic;
-    let Struct { name: ident, generics, key, form, .. } = record;
-    let (impl_generics, ty_generics, _) = generics.split_for_impl();
+    let this = record.this();
+    let (impl_generics, ..) = record.generics.split_for_impl();
     let bounds = record.bounds();
     let checks = [record.key_checks(krate), record.field_checks(krate)];
     let def = said.over(krate, "TopicDef", name);
-    let key_type = key_type(krate, key);
-    let encode_key = encode_key(krate, key);
-    let (decode, encode_value) = codec(krate, form);
+    let key_type = key_type(krate, record);
+    let encode_key = encode_key(krate, record);
+    let message = message(record);
+    let of = match &record.lifetime {
+        Some(_) => in_message(record, &this, &message),
+        None => quote!(Self),
+    };
+    let (decode, encode_value) = codec(krate, record, &message);
     quote_spanned! {hygienic()=>
         #[allow(unused_imports, unused_variables)]
         const _: () = {
-            use #krate::{NoKeyCodec as _, NoValueCodec as _};
+            use #krate::{NoBorrowedCodec as _, NoKeyCodec as _, NoValueCodec as _};
             #(#checks)*
-            impl #impl_generics #krate::Record for #ident #ty_generics #bounds {
+            impl #impl_generics #krate::Record for #this #bounds {
+                type Of<#message> = #of;
                 type Key = #key_type;
                 const TOPIC: #krate::TopicDef = #def;
-                fn decode(
-                    key: ::core::option::Option<&[u8]>,
-                    value: ::core::option::Option<&[u8]>,
-                ) -> ::core::result::Result<Self, #krate::CodecError> {
+                fn decode<#message>(
+                    key: ::core::option::Option<&#message [u8]>,
+                    value: ::core::option::Option<&#message [u8]>,
+                ) -> ::core::result::Result<Self::Of<#message>, #krate::CodecError> {
                     #decode
                 }
                 fn encode_key(
@@ -110,21 +119,45 @@ fn generate(topic: &Topic) -> TokenStream {
     }
 }
 
-fn key_type(krate: &Krate, key: &Key) -> TokenStream {
-    match key {
+/// How long a message lives: a name that the record has not taken.
+fn message(record: &Struct) -> Lifetime {
+    let taken = record.generics.lifetimes().any(|param| param.lifetime.ident == "m");
+    Lifetime::new(if taken { "'message" } else { "'m" }, hygienic())
+}
+
+/// A type of the record's, for the record of one message.
+fn in_message(record: &Struct, ty: &impl ToTokens, message: &Lifetime) -> TokenStream {
+    let own = record.lifetime.as_ref().map(|lifetime| &lifetime.ident);
+    with_lifetime(ty, |name| Some(name) == own, message)
+}
+
+fn key_type(krate: &Krate, record: &Struct) -> TokenStream {
+    match &record.key {
         Key::None => quote!(#krate::NoKey),
-        Key::Field(Field { ty, .. }) => ty.to_token_stream(),
+        Key::Field(field) => record.key_part(krate, field),
         Key::Parts(_, parts) => {
-            let types = parts.iter().map(|part| &part.ty);
+            let types = parts.iter().map(|part| record.key_part(krate, part));
             quote!((#(#types,)*))
         }
     }
 }
 
-fn encode_key(krate: &Krate, key: &Key) -> TokenStream {
+/// Whether the key is a text that is borrowed.
+fn borrows_key(record: &Struct) -> bool {
+    match &record.key {
+        Key::Field(field) => record.lifetime.is_some() && Text::of(&field.ty).is_some(),
+        Key::None | Key::Parts(..) => false,
+    }
+}
+
+fn encode_key(krate: &Krate, record: &Struct) -> TokenStream {
+    let key = &record.key;
     let members = key.fields().iter().map(|field| &field.member);
     match key {
         Key::None => quote!(::core::result::Result::Ok(false)),
+        Key::Field(_) if borrows_key(record) => quote_spanned! {hygienic()=>
+            #krate::Text::encode_key(#(&self.#members)*, out)
+        },
         Key::Field(_) => quote_spanned! {hygienic()=>
             #krate::KeyCodec::<Self::Key>::encode(#(&self.#members)*, out)
         },
@@ -135,19 +168,32 @@ fn encode_key(krate: &Krate, key: &Key) -> TokenStream {
 }
 
 /// The bodies that read a record and that write its value.
-fn codec(krate: &Krate, form: &Form) -> (TokenStream, TokenStream) {
-    if let Form::Pair(Field { ty, .. }) = form {
-        let decode = quote_spanned! {hygienic()=>
-            ::core::result::Result::Ok(Self {
-                key: #krate::KeyCodec::<Self::Key>::decode(key)?,
-                value: #krate::ValueCodec::<#ty>::decode(value)?,
-            })
-        };
-        let encode = quote_spanned! {hygienic()=>
-            #krate::ValueCodec::<#ty>::encode(&self.value, out)
-        };
-        return (decode, encode);
-    }
-    let decode = quote_spanned!(hygienic()=> #krate::ValueCodec::<Self>::decode(value));
-    (decode, quote_spanned!(hygienic()=> #krate::ValueCodec::<Self>::encode(self, out)))
+fn codec(krate: &Krate, record: &Struct, message: &Lifetime) -> (TokenStream, TokenStream) {
+    let (ident, this) = (&record.name, record.this());
+    let borrows = record.lifetime.is_some();
+    let codec = |ty: &TokenStream| match borrows {
+        true => quote!(#krate::BorrowedCodec::<#ty>),
+        false => quote!(#krate::ValueCodec::<#ty>),
+    };
+    let Form::Pair(Field { ty, .. }) = &record.form else {
+        let this = if borrows { this } else { quote!(Self) };
+        let (read, write) = (codec(&in_message(record, &this, message)), codec(&this));
+        return (
+            quote_spanned!(hygienic()=> #read::decode(value)),
+            quote_spanned!(hygienic()=> #write::encode(self, out)),
+        );
+    };
+    let (read, write) = (codec(&in_message(record, ty, message)), codec(&quote!(#ty)));
+    let key = match borrows_key(record) {
+        true => quote!(#krate::Text::decode_key),
+        false => quote!(#krate::KeyCodec::<Self::Key>::decode),
+    };
+    let read = match Text::of(ty) {
+        Some(Text::Cow) if borrows => quote!(#krate::Text::decode_value),
+        _ => quote!(#read::decode),
+    };
+    let decode = quote_spanned! {hygienic()=>
+        ::core::result::Result::Ok(#ident { key: #key(key)?, value: #read(value)? })
+    };
+    (decode, quote_spanned!(hygienic()=> #write::encode(&self.value, out)))
 }

@@ -55,10 +55,10 @@ pub use app::{
     App, AppDef, ChangedOffsets, Guarantee, Origin, Settings, SettingsError, StartAt, StoreKind,
 };
 pub use cli::{Command, main};
-pub use codec::{CodecError, Key, Value};
+pub use codec::{CodecError, Key, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
-    NoKey, Place, Record, Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, Window, WindowDef,
-    Windowed,
+    NoKey, OwnedRecord, Place, Record, Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, Window,
+    WindowDef, Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
@@ -89,7 +89,7 @@ struct Readme;
 /// Everything a program needs: `use faust::prelude::*;`.
 pub mod prelude {
     pub use crate::handle::{Ask, Context, Event, Sink, State, Stream, Table, View};
-    pub use crate::{Result, Settings, Timestamp};
+    pub use crate::{Lazy, Result, Settings, Timestamp};
     pub use axum::Json;
     pub use axum::extract::{Path, Query};
     pub use faust_macros::{agent, app, command, page, table, task, timer, topic};
@@ -99,8 +99,8 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::agent::{
-        Agent, AgentDef, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot, OwnsRows,
-        Param, ParamOf, Slot, Use,
+        Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot,
+        OwnsRows, Param, ParamOf, Slot, Use,
     };
     pub use crate::app::{
         App, AppDef, Keys, OwnsNone, require_app, require_copartitioned, require_entry,
@@ -108,8 +108,9 @@ pub mod __private {
     pub use crate::cli::{Command, CommandDef, CommandOptions};
     pub use crate::codec::{CodecError, Key, Value};
     pub use crate::define::{
-        AnyKey, FieldOf, KeyCodec, KeyOf, NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record,
-        Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, ValueCodec, WindowDef, Windowed,
+        AnyKey, BorrowedCodec, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec, NoKey,
+        NoKeyCodec, NoValueCodec, Nothing, Place, Record, Row, SameKey, Scope, TableDef, Text,
+        TopicDef, Unwindowed, ValueCodec, WindowDef, Windowed,
     };
     pub use crate::handle::Event;
     pub use crate::schedule::{Task, TaskDef, TaskOptions, Timer, TimerDef, TimerOptions};
@@ -121,5 +122,6 @@ pub mod __private {
     pub use axum::response::Response;
     pub use clap;
     pub use serde;
+    pub use std::string::String;
     pub use std::vec::Vec;
 }

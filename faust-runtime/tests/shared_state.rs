@@ -34,17 +34,17 @@ struct Both {
 /// Holds `a`, then wants `b`.
 #[agent]
 async fn first(_order: Event<Order>, both: Table<Both>) -> Result<()> {
-    both.update(&"a".into(), |n| *n += 1).await?;
+    both.update("a", |n| *n += 1).await?;
     sleep(Duration::from_millis(3)).await;
-    both.update(&"b".into(), |n| *n += 1).await
+    both.update("b", |n| *n += 1).await
 }
 
 /// Holds `b`, then wants `a`.
 #[agent]
 async fn second(_order: Event<Order>, both: Table<Both>) -> Result<()> {
-    both.update(&"b".into(), |n| *n += 1).await?;
+    both.update("b", |n| *n += 1).await?;
     sleep(Duration::from_millis(2)).await;
-    both.update(&"a".into(), |n| *n += 1).await
+    both.update("a", |n| *n += 1).await
 }
 
 #[app("shared", agents(first, second))]

@@ -5,10 +5,11 @@
 
 use super::{Field, Form, Struct};
 use crate::krate::Krate;
+use crate::types::{Text, has_lifetime, pretty};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Meta, Path, Token};
+use syn::{Attribute, Data, DeriveInput, Meta, Path, Token, parse_quote};
 
 pub(super) fn derives(
     krate: &Krate,
@@ -34,12 +35,17 @@ fn attribute(
     this: &Struct,
     key_bound: impl Fn(usize) -> Option<String>,
 ) -> TokenStream {
-    let (path, name) = (krate.text(), &this.name);
+    let (path, name) = (krate.text(), pretty(this.this()));
     let serde = format!("{path}::serde");
+    let field_bound = |n| match &this.lifetime {
+        Some(lifetime) => format!("<{name} as {path}::FieldIn<{lifetime}, {n}>>::Field"),
+        None => format!("<{name} as {path}::FieldOf<{n}>>::Field"),
+    };
     let types: Vec<_> = checked(this)
         .filter_map(|(n, field)| match this.key.has(field) {
+            true if this.lifetime.is_some() && Text::of(&field.ty).is_some() => None,
             true => key_bound(n),
-            false => Some(format!("<{name} as {path}::FieldOf<{n}>>::Field")),
+            false => Some(field_bound(n)),
         })
         .collect();
     let bounds = |of: &str| {
@@ -74,6 +80,23 @@ pub(super) fn checked(this: &Struct) -> impl Iterator<Item = (usize, &Field)> {
             && !says(&field.attrs, &OF_A_FIELD)
             && !mentions(field.ty.to_token_stream(), &this.name)
     })
+}
+
+/// The struct with `#[serde(borrow)]` where a field has a lifetime and serde does not see it for itself.
+pub(super) fn with_borrows(item: TokenStream) -> TokenStream {
+    let Ok(mut borrowing) = syn::parse2::<DeriveInput>(item.clone()) else { return item };
+    let Data::Struct(data) = &mut borrowing.data else { return item };
+    let told = |field: &&mut syn::Field| {
+        has_lifetime(&field.ty)
+            && Text::of(&field.ty) != Some(Text::Str)
+            && !says(&field.attrs, &["borrow", "skip", "skip_deserializing"])
+    };
+    let mut any = false;
+    for field in data.fields.iter_mut().filter(told) {
+        field.attrs.push(parse_quote!(#[serde(borrow)]));
+        any = true;
+    }
+    if any { borrowing.into_token_stream() } else { item }
 }
 
 /// Whether `#[serde(..)]` says one of these.

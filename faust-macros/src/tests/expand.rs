@@ -42,6 +42,26 @@ fn topic_composite() {
 }
 
 #[test]
+fn topic_borrowed_whole() {
+    check(
+        "topic_borrowed_whole",
+        "topic",
+        r#""lines", key = (word, at)"#,
+        "struct Line<'a> { word: Cow<'a, str>, at: u64, note: Option<&'a str>, #[serde(borrow)] more: More<'a> }",
+    );
+}
+
+#[test]
+fn topic_borrowed_pair() {
+    check(
+        "topic_borrowed_pair",
+        "topic",
+        r#""in""#,
+        "struct Keyed<'m> { key: &'m str, value: Lazy<'m, Detail<'m>> }",
+    );
+}
+
+#[test]
 fn table_pair() {
     check(
         "table_pair",
@@ -68,6 +88,16 @@ fn agent() {
         "agent",
         "concurrency = 4",
         "pub async fn count(word: Event<Word>, counts: Table<Count>, seen: Sink<Seen>) -> Result<u64> { body }",
+    );
+}
+
+#[test]
+fn agent_borrowed() {
+    check(
+        "agent_borrowed",
+        "agent",
+        "",
+        "async fn count<'a>(word: Event<Word<'a>>, seen: Sink<Seen<'_, 'a>>) -> Result<u64> { body }",
     );
 }
 

@@ -22,11 +22,12 @@ pub trait Agent: Sized + 'static {
     type Output: AgentOutput;
     /// What the attribute says.
     const OPTIONS: AgentOptions;
-    /// Calls the function.
-    fn call(
-        input: Self::Input,
+    /// Calls the function with the input that a message gives; its future may borrow from the message, not from the
+    /// parameters.
+    fn call<'m>(
+        input: <Self::Input as AgentInput>::Of<'m>,
         params: &mut Self::Params,
-    ) -> impl Future<Output = Self::Output> + use<Self>;
+    ) -> impl Future<Output = Self::Output> + use<'m, Self>;
     /// The declaration.
     const AGENT: AgentDef = AgentDef::of::<Self>();
 }
@@ -94,6 +95,8 @@ impl AgentDef {
 pub trait AgentInput: Sized + 'static {
     /// The record of the topic.
     type Record: Record;
+    /// The input as a message gives it: its record may borrow from it.
+    type Of<'m>;
     /// The agent's loop over one partition.
     #[doc(hidden)]
     fn run<A: Agent<Input = Self>>(lane: Lane, params: A::Params) -> LaneFuture;

@@ -2,9 +2,15 @@
 //! tombstone (a record without a value), so `Option<V>` admits tombstones and nothing else does.
 
 mod key;
+mod key_ref;
+mod lazy;
 
-use serde::Serialize;
+pub use key_ref::KeyRef;
+pub use lazy::Lazy;
+
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::hash::Hash;
 
 /// Why bytes could not be read, or a value not be written.
@@ -67,6 +73,16 @@ pub(crate) fn encode_parts(parts: impl Serialize, out: &mut Vec<u8>) -> Result<(
     parts.serialize(key::Encoder { out }).map_err(CodecError::Key)
 }
 
+/// Appends the key that a text is.
+pub(crate) fn encode_text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// The text that a key is, where it stands.
+pub(crate) fn decode_text(bytes: &[u8]) -> Result<&str, CodecError> {
+    <&str>::deserialize(key::Decoder { bytes }).map_err(CodecError::Key)
+}
+
 /// What can be the value of a record or a row: anything that serde reads and writes.
 ///
 /// ```
@@ -94,19 +110,57 @@ pub trait Value: Sized + Send + 'static {
 #[diagnostic::do_not_recommend]
 impl<V: Send + Serialize + DeserializeOwned + 'static> Value for V {
     fn encode(&self, out: &mut Vec<u8>) -> Result<bool, CodecError> {
-        let start = out.len();
-        serde_json::to_writer(&mut *out, self).map_err(CodecError::Value)?;
-        let tombstone = out.get(start..) == Some(b"null");
-        if tombstone {
-            out.truncate(start);
-        }
-        Ok(!tombstone)
+        to_json(self, out)
     }
 
     fn decode(bytes: Option<&[u8]>) -> Result<Self, CodecError> {
-        match bytes {
-            Some(bytes) => serde_json::from_slice(bytes).map_err(CodecError::Value),
-            None => serde_json::from_slice(b"null").map_err(CodecError::NoValue),
-        }
+        from_json(bytes)
+    }
+}
+
+/// What can be, or be in, the value of a record that borrows from its message `'m`: a [`Value`] that need not own
+/// what it holds, or a [`Lazy`] one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be written to Kafka",
+    label = "neither `Serialize` nor `Deserialize`",
+    note = "derive it: `#[derive(faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`"
+)]
+pub trait ValueIn<'m>: Sized + Send {
+    /// Appends the encoded value; false (and nothing appended) for a tombstone.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<bool, CodecError>;
+    /// Reads an encoded value, where it stands; `None` is a tombstone.
+    fn decode(bytes: Option<&'m [u8]>) -> Result<Self, CodecError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<'m, V: Send + Serialize + Deserialize<'m>> ValueIn<'m> for V {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        to_json(self, out)
+    }
+
+    fn decode(bytes: Option<&'m [u8]>) -> Result<Self, CodecError> {
+        from_json(bytes)
+    }
+}
+
+/// A text, borrowed where its JSON has no escapes; serde reads a bare `Cow` as owned.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct CowText<'m>(#[serde(borrow)] pub(crate) Cow<'m, str>);
+
+fn to_json(value: &impl Serialize, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+    let start = out.len();
+    serde_json::to_writer(&mut *out, value).map_err(CodecError::Value)?;
+    let tombstone = out.get(start..) == Some(b"null");
+    if tombstone {
+        out.truncate(start);
+    }
+    Ok(!tombstone)
+}
+
+pub(crate) fn from_json<'m, V: Deserialize<'m>>(bytes: Option<&'m [u8]>) -> Result<V, CodecError> {
+    match bytes {
+        Some(bytes) => serde_json::from_slice(bytes).map_err(CodecError::Value),
+        None => serde_json::from_slice(b"null").map_err(CodecError::NoValue),
     }
 }

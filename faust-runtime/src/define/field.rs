@@ -1,8 +1,9 @@
 //! Fields as the macros see them: each is checked once, at its own type, and reached through a codec that exists for
 //! every type. So a type that cannot be encoded is one error, at the field that has it.
 
-use crate::codec::{self, CodecError, Key, Value};
+use crate::codec::{self, CodecError, CowText, Key, Value, ValueIn};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 /// Field `N` of a record or a row that is its own value: one impl a field.
@@ -11,9 +12,15 @@ pub trait FieldOf<const N: usize> {
     type Field: Value;
 }
 
+/// The same of a record that borrows from its message.
+pub trait FieldIn<'m, const N: usize> {
+    /// The field's type.
+    type Field: ValueIn<'m>;
+}
+
 /// Part `N` of a record's key: one impl a part.
 pub trait KeyOf<const N: usize> {
-    /// The part's type.
+    /// The part's type; `String` where the record borrows the text.
     type Part: KeyPart;
 }
 
@@ -99,3 +106,56 @@ pub trait NoValueCodec<V> {
 }
 
 impl<V> NoValueCodec<V> for ValueCodec<V> {}
+
+/// The codec of values of type `V` that borrow from a message, in the same manner.
+#[derive(Debug)]
+pub struct BorrowedCodec<'m, V>(PhantomData<(&'m [u8], V)>);
+
+impl<'m, V: ValueIn<'m>> BorrowedCodec<'m, V> {
+    /// Appends a value.
+    pub fn encode(value: &V, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        value.encode(out)
+    }
+
+    /// Reads a value.
+    pub fn decode(bytes: Option<&'m [u8]>) -> Result<V, CodecError> {
+        V::decode(bytes)
+    }
+}
+
+/// What stands in where a type is not such a value: never called, since the program does not compile.
+pub trait NoBorrowedCodec<'m, V> {
+    /// Nothing.
+    fn encode(_value: &V, _out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        Ok(false)
+    }
+
+    /// Nothing.
+    fn decode(_bytes: Option<&'m [u8]>) -> Result<V, CodecError> {
+        Err(CodecError::NoKey)
+    }
+}
+
+impl<'m, V> NoBorrowedCodec<'m, V> for BorrowedCodec<'m, V> {}
+
+/// The codec of texts that a record borrows, as `&str` or `Cow<str>`.
+#[derive(Debug)]
+pub enum Text {}
+
+impl Text {
+    /// Appends a key.
+    pub fn encode_key(key: &str, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        codec::encode_text(key, out);
+        Ok(true)
+    }
+
+    /// Reads a key.
+    pub fn decode_key<'m, K: From<&'m str>>(bytes: Option<&'m [u8]>) -> Result<K, CodecError> {
+        codec::decode_text(bytes.ok_or(CodecError::NoKey)?).map(K::from)
+    }
+
+    /// Reads a value; one without escapes is borrowed.
+    pub fn decode_value(bytes: Option<&[u8]>) -> Result<Cow<'_, str>, CodecError> {
+        codec::from_json(bytes).map(|CowText(text)| text)
+    }
+}

@@ -10,12 +10,15 @@ mod table;
 mod topic;
 mod window;
 
-pub use field::{FieldOf, KeyCodec, KeyOf, KeyPart, NoKeyCodec, NoValueCodec, ValueCodec};
+pub use field::{
+    BorrowedCodec, FieldIn, FieldOf, KeyCodec, KeyOf, KeyPart, NoBorrowedCodec, NoKeyCodec,
+    NoValueCodec, Text, ValueCodec,
+};
 pub use nothing::Nothing;
 pub use ops::TopicUse;
 pub(crate) use ops::{Admitted, RecordOps};
 pub use place::Place;
-pub use record::{NoKey, Record, SameKey};
+pub use record::{NoKey, OwnedRecord, Record, SameKey};
 pub use row::{AnyKey, Row, Unwindowed, Windowed};
 pub use table::{Scope, TableDef};
 pub use topic::TopicDef;

@@ -8,6 +8,7 @@ use crate::codec::CodecError;
 pub enum Nothing {}
 
 impl Record for Nothing {
+    type Of<'m> = Self;
     type Key = NoKey;
     const TOPIC: TopicDef = TopicDef::new("nothing", Place { file: file!(), line: line!() });
 

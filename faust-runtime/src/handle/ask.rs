@@ -12,7 +12,8 @@ use crate::worker::Worker;
 use std::marker::PhantomData;
 use tokio::time::timeout;
 
-type RecordOf<A> = <<A as Agent>::Input as AgentInput>::Record;
+type TopicOf<A> = <<A as Agent>::Input as AgentInput>::Record;
+type RecordOf<'m, A> = <TopicOf<A> as Record>::Of<'m>;
 type ReplyOf<A> = <<A as Agent>::Output as AgentOutput>::Reply;
 
 /// Asks an agent: sends it a record and waits for what it returns.
@@ -59,7 +60,7 @@ struct Request {
 
 impl<A: Agent> Ask<A> {
     /// Sends a record to the agent and waits for its reply, at most for the setting `ask_timeout`.
-    pub async fn ask(&self, record: RecordOf<A>) -> crate::Result<ReplyOf<A>> {
+    pub async fn ask(&self, record: RecordOf<'_, A>) -> crate::Result<ReplyOf<A>> {
         let Request { worker, mut pending } = self.send(record, true).await?;
         let agent = A::OPTIONS.name;
         let patience = worker.settings.ask_timeout;
@@ -74,24 +75,24 @@ impl<A: Agent> Ask<A> {
     }
 
     /// Sends a record to the agent without waiting for anything.
-    pub async fn cast(&self, record: RecordOf<A>) -> crate::Result<()> {
+    pub async fn cast(&self, record: RecordOf<'_, A>) -> crate::Result<()> {
         self.send(record, false).await.map(|_| ())
     }
 
     /// Asks for each of the records, all at once; the replies are in the order of the records.
-    pub async fn map(
+    pub async fn map<'m>(
         &self,
-        records: impl IntoIterator<Item = RecordOf<A>>,
+        records: impl IntoIterator<Item = RecordOf<'m, A>>,
     ) -> crate::Result<Vec<ReplyOf<A>>> {
         futures::future::try_join_all(records.into_iter().map(|record| self.ask(record))).await
     }
 
-    async fn send(&self, record: RecordOf<A>, reply: bool) -> crate::Result<Request> {
+    async fn send(&self, record: RecordOf<'_, A>, reply: bool) -> crate::Result<Request> {
         let (mut key, mut value) = (Vec::new(), Vec::new());
         let key = record.encode_key(&mut key)?.then_some(key);
         let value = record.encode_value(&mut value)?.then_some(value);
         drop(record);
-        let name = <RecordOf<A> as Record>::TOPIC.name;
+        let name = TopicOf::<A>::TOPIC.name;
         let (worker, id, partition) = self.address(name, key.as_deref())?;
         if reply {
             worker.replies.start(&worker).await?;
@@ -153,11 +154,7 @@ impl<A: Agent> Ask<A> {
 }
 
 const fn name_of<A: Agent>() -> AgentName {
-    AgentName {
-        name: A::OPTIONS.name,
-        input: <RecordOf<A> as Record>::TOPIC,
-        place: A::OPTIONS.place,
-    }
+    AgentName { name: A::OPTIONS.name, input: TopicOf::<A>::TOPIC, place: A::OPTIONS.place }
 }
 
 impl<A: Agent> AgentParam for Ask<A> {

@@ -126,8 +126,9 @@ impl<T: fmt::Debug> fmt::Debug for Event<T> {
 }
 
 /// Called per event.
-impl<T: Record> AgentInput for Event<T> {
+impl<T: Record + 'static> AgentInput for Event<T> {
     type Record = T;
+    type Of<'m> = Event<T::Of<'m>>;
 
     fn run<A: Agent<Input = Self>>(lane: Lane, mut params: A::Params) -> LaneFuture {
         Box::pin(async move {

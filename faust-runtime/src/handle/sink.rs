@@ -212,7 +212,7 @@ impl Encoded {
     }
 }
 
-impl<T: Record> AgentParam for Sink<T> {
+impl<T: Record + 'static> AgentParam for Sink<T> {
     const USES: &'static [Use] = &[Use::Sink(TopicUse::of::<T>())];
 
     fn bind(bind: &Bind<'_>) -> crate::Result<Self> {
@@ -220,7 +220,7 @@ impl<T: Record> AgentParam for Sink<T> {
     }
 }
 
-impl<T: Record> Param for Sink<T> {
+impl<T: Record + 'static> Param for Sink<T> {
     const USES: &'static [Use] = &[Use::Sink(TopicUse::of::<T>())];
 
     fn bind(worker: &Worker) -> crate::Result<Self> {

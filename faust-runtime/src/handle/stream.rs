@@ -3,7 +3,7 @@
 
 use super::event::{Alive, Event};
 use crate::agent::{Agent, AgentInput, Lane, LaneFuture, Verdict, guarded};
-use crate::define::Record;
+use crate::define::OwnedRecord;
 use crate::partition::Delivery;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,6 +18,8 @@ use tokio::time::sleep;
 /// What the loop writes and sends takes effect in turns: a turn lasts while one of its events is alive, and is done
 /// when the loop asks for the next one or returns `Ok`. If the function returns `Err` or panics, nothing of the turn
 /// remains, the function starts again, and the turn's events come first.
+///
+/// Its records own what they hold: a record that borrows from its message is read as [`Event`].
 ///
 /// ```
 /// use faust::prelude::*;
@@ -92,7 +94,7 @@ impl Turn {
     }
 }
 
-impl<T: Record> futures::Stream for Stream<T> {
+impl<T: OwnedRecord> futures::Stream for Stream<T> {
     type Item = Event<T>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event<T>>> {
@@ -127,8 +129,9 @@ impl<T: Record> futures::Stream for Stream<T> {
 }
 
 /// The loop is the user's own.
-impl<T: Record> AgentInput for Stream<T> {
+impl<T: OwnedRecord> AgentInput for Stream<T> {
     type Record = T;
+    type Of<'m> = Self;
 
     fn run<A: Agent<Input = Self>>(lane: Lane, params: A::Params) -> LaneFuture {
         run::<T, A>(lane, params)
@@ -136,7 +139,10 @@ impl<T: Record> AgentInput for Stream<T> {
 }
 
 /// Calls the function again and again: after a failure with the turn's events first.
-fn run<T: Record, A: Agent<Input = Stream<T>>>(lane: Lane, mut params: A::Params) -> LaneFuture {
+fn run<T: OwnedRecord, A: Agent<Input = Stream<T>>>(
+    lane: Lane,
+    mut params: A::Params,
+) -> LaneFuture {
     let turn = Rc::new(Turn {
         lane,
         events: RefCell::default(),

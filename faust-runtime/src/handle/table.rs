@@ -1,6 +1,7 @@
 //! The rows of this partition, for the agents that own them.
 
 use crate::agent::{AgentParam, Bind, OwnsRows, TableUse, Use};
+use crate::codec::KeyRef;
 use crate::define::{Row, Unwindowed, Windowed};
 use crate::error::HandleError;
 use crate::handle::Event;
@@ -101,7 +102,7 @@ impl Spot {
 
     fn read<T: Row, R>(
         self,
-        key: &T::Key,
+        key: &(impl KeyRef<T::Key> + ?Sized),
         read: impl FnOnce(Option<&T::Value>) -> R,
     ) -> crate::Result<R> {
         self.with(|lane, cache: &Cache<T>| {
@@ -116,7 +117,7 @@ impl Spot {
     /// Writes to the event's copy of a row, once no other event holds it.
     async fn write<T: Row, R>(
         self,
-        key: &T::Key,
+        key: &(impl KeyRef<T::Key> + ?Sized),
         write: impl FnOnce(&mut Option<T::Value>) -> R,
     ) -> crate::Result<R> {
         let mut write = Some(write);
@@ -166,37 +167,43 @@ enum Tried<R> {
 macro_rules! methods {
     ($self:ident => $spot:expr) => {
         /// The row's value.
-        pub async fn get(&$self, key: &T::Key) -> crate::Result<Option<T::Value>> {
+        pub async fn get(
+            &$self,
+            key: &(impl KeyRef<T::Key> + ?Sized),
+        ) -> crate::Result<Option<T::Value>> {
             $spot.read::<T, _>(key, |value| value.cloned())
         }
 
         /// Looks at the row's value without cloning it.
         pub async fn with<R>(
             &$self,
-            key: &T::Key,
+            key: &(impl KeyRef<T::Key> + ?Sized),
             look: impl FnOnce(Option<&T::Value>) -> R,
         ) -> crate::Result<R> {
             $spot.read::<T, _>(key, look)
         }
 
         /// Whether there is such a row.
-        pub async fn contains(&$self, key: &T::Key) -> crate::Result<bool> {
+        pub async fn contains(
+            &$self,
+            key: &(impl KeyRef<T::Key> + ?Sized),
+        ) -> crate::Result<bool> {
             $spot.read::<T, _>(key, |value| value.is_some())
         }
 
         /// Changes the row, beginning with a fresh one where there is none; gives what `change` gives.
         pub async fn update<R>(
             &$self,
-            key: &T::Key,
+            key: &(impl KeyRef<T::Key> + ?Sized),
             change: impl FnOnce(&mut T::Value) -> R,
         ) -> crate::Result<R> {
-            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(|| T::fresh(key)))).await
+            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(|| T::fresh(&key.to_key())))).await
         }
 
         /// Changes the row, beginning with `first()` where there is none; gives what `change` gives.
         pub async fn upsert<R>(
             &$self,
-            key: &T::Key,
+            key: &(impl KeyRef<T::Key> + ?Sized),
             first: impl FnOnce() -> T::Value,
             change: impl FnOnce(&mut T::Value) -> R,
         ) -> crate::Result<R> {
@@ -206,14 +213,17 @@ macro_rules! methods {
         /// Sets the row; gives the value that it had.
         pub async fn insert(
             &$self,
-            key: &T::Key,
+            key: &(impl KeyRef<T::Key> + ?Sized),
             value: T::Value,
         ) -> crate::Result<Option<T::Value>> {
             $spot.write::<T, _>(key, |old| old.replace(value)).await
         }
 
         /// Removes the row; gives the value that it had.
-        pub async fn remove(&$self, key: &T::Key) -> crate::Result<Option<T::Value>> {
+        pub async fn remove(
+            &$self,
+            key: &(impl KeyRef<T::Key> + ?Sized),
+        ) -> crate::Result<Option<T::Value>> {
             $spot.write::<T, _>(key, |old| old.take()).await
         }
     };

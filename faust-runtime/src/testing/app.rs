@@ -1,8 +1,8 @@
 //! [`TestApp`]: send, run until idle, look.
 
-use crate::agent::{Agent, Param};
+use crate::agent::{Agent, AgentInput, AgentOutput, Param};
 use crate::app::{App, AppDef, Settings};
-use crate::define::{Record, Row, Unwindowed, Windowed};
+use crate::define::{OwnedRecord, Record, Row, Unwindowed, Windowed};
 use crate::error::Result;
 use crate::handle::{Ask, View};
 use crate::kafka::memory::{Cluster, Connection, Process};
@@ -176,8 +176,9 @@ impl TestApp {
         TestTable { app: self, row: PhantomData }
     }
 
-    /// Every committed record of a topic, in the order of partitions and offsets.
-    pub fn outputs<T: Record>(&self) -> Result<Vec<Output<T>>> {
+    /// Every committed record of a topic, in the order of partitions and offsets. Where the app's records borrow, a
+    /// test declares the topic again by a record of its own, which owns what it holds.
+    pub fn outputs<T: OwnedRecord>(&self) -> Result<Vec<Output<T>>> {
         let seen = self.cluster.records(&self.worker.topic_name(T::TOPIC.name));
         seen.into_iter()
             .map(|seen| {
@@ -200,8 +201,8 @@ impl TestApp {
     /// Asks an agent and waits for its reply.
     pub async fn ask<A: Agent>(
         &self,
-        record: <A::Input as crate::agent::AgentInput>::Record,
-    ) -> Result<<A::Output as crate::agent::AgentOutput>::Reply> {
+        record: <<A::Input as AgentInput>::Record as Record>::Of<'_>,
+    ) -> Result<<A::Output as AgentOutput>::Reply> {
         let ask = <Ask<A> as Param>::bind(&self.worker)?;
         self.local.run_until(ask.ask(record)).await
     }

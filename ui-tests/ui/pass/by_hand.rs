@@ -16,6 +16,7 @@ macro_rules! here {
 struct Word(String);
 
 impl Record for Word {
+    type Of<'m> = Self;
     type Key = String;
     const TOPIC: TopicDef =
         TopicDef { keyed: true, partitions: Some(4), ..TopicDef::new("words", here!()) };
@@ -60,10 +61,10 @@ impl Agent for Tally<Word> {
     type Output = Result<u64>;
     const OPTIONS: AgentOptions = AgentOptions::new("tally", here!());
 
-    fn call(
+    fn call<'m>(
         word: Event<Word>,
         params: &mut Self::Params,
-    ) -> impl Future<Output = Result<u64>> + use<> {
+    ) -> impl Future<Output = Result<u64>> + use<'m> {
         let counts = params.0.get();
         async move {
             counts

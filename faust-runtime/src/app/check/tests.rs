@@ -171,7 +171,10 @@ impl Agent for Owner {
     const OPTIONS: crate::agent::AgentOptions =
         crate::agent::AgentOptions::new("owner", Place { file: "owner.rs", line: 1 });
 
-    fn call(_: Event<Word>, _: &mut Self::Params) -> impl Future<Output = Result<()>> + use<> {
+    fn call<'m>(
+        _: Event<Word>,
+        _: &mut Self::Params,
+    ) -> impl Future<Output = Result<()>> + use<'m> {
         std::future::ready(Ok(()))
     }
 }

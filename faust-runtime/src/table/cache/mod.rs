@@ -4,7 +4,7 @@
 mod cut;
 
 use super::{Budget, Counts, TableInit};
-use crate::codec::{Key, Value};
+use crate::codec::{Key, KeyRef, Value};
 use crate::define::{Row, Scope, TableDef, WindowDef};
 use crate::error::HandleError;
 use crate::kafka::{TopicId, partition_for};
@@ -132,7 +132,11 @@ impl<T: Row> Inner<T> {
     const DEF: TableDef = T::TABLE;
 
     /// Finds a row, reading it from the store if it is not here; one that is nowhere gets an empty place.
-    pub(crate) fn find(&mut self, start: i64, key: &T::Key) -> crate::Result<Found> {
+    pub(crate) fn find(
+        &mut self,
+        start: i64,
+        key: &(impl KeyRef<T::Key> + ?Sized),
+    ) -> crate::Result<Found> {
         if start < self.expired_below {
             self.counts.late += 1;
             return Ok(Found::Late);
@@ -140,7 +144,7 @@ impl<T: Row> Inner<T> {
         let hash = self.hasher.hash_one((start, key));
         let rows = &mut self.rows;
         let found = self.by_key.find(hash, |&row| {
-            matches!(rows.get(row as usize), Some(Some(slot)) if slot.start == start && slot.key == *key)
+            matches!(rows.get(row as usize), Some(Some(slot)) if slot.start == start && key.is(&slot.key))
         });
         if let Some(&row) = found {
             if let Some(Some(slot)) = rows.get_mut(row as usize) {
@@ -150,19 +154,19 @@ impl<T: Row> Inner<T> {
             return Ok(Found::Row(row));
         }
         self.counts.misses += 1;
-        self.load(start, key, hash).map(Found::Row)
+        self.load(start, key.to_key(), hash).map(Found::Row)
     }
 
-    fn load(&mut self, start: i64, key: &T::Key, hash: u64) -> crate::Result<u32> {
+    fn load(&mut self, start: i64, key: T::Key, hash: u64) -> crate::Result<u32> {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
-        let loaded = self.read_through(start, key, &mut bytes);
+        let loaded = self.read_through(start, &key, &mut bytes);
         let key_len = bytes.len();
         self.scratch = bytes;
         let (value, value_len) = loaded?;
         let charge = (overhead::<T>() + key_len + value_len) as u32;
         let slot = Slot {
-            key: key.clone(),
+            key,
             start,
             stored: value.is_some(),
             value,
