@@ -26,17 +26,19 @@ pub struct Line<'a> {
 }
 
 /// One use of a word, in the partition of the word.
-#[topic("repartition", key = word)]
+#[topic("repartition")]
 pub struct Word<'a> {
     /// The word.
-    pub word: &'a str,
+    pub key: &'a str,
+    /// Nothing more to say.
+    pub value: (),
 }
 
 /// The newest count of a word.
 #[topic("out")]
-pub struct Total {
+pub struct Total<'a> {
     /// The word.
-    pub key: String,
+    pub key: &'a str,
     /// How often it came.
     pub value: u64,
 }
@@ -51,30 +53,38 @@ pub struct Count {
 }
 
 #[agent]
-async fn direct(word: Event<Keyed<'_>>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
+async fn direct(
+    word: Event<Keyed<'_>>,
+    counts: Table<Count>,
+    totals: Sink<Total<'_>>,
+) -> Result<()> {
     let value = counts
         .update(word.key, |n| {
             *n += 1;
             *n
         })
         .await?;
-    totals.send_latest(Total { key: word.key.into(), value }).await
+    totals.send_latest(Total { key: word.key, value }).await
 }
 
 #[agent]
 async fn rekey(line: Event<Line<'_>>, words: Sink<Word<'_>>) -> Result<()> {
-    words.send(Word { word: line.word }).await
+    words.send(Word { key: line.word, value: () }).await
 }
 
 #[agent]
-async fn shuffled(word: Event<Word<'_>>, counts: Table<Count>, totals: Sink<Total>) -> Result<()> {
+async fn shuffled(
+    word: Event<Word<'_>>,
+    counts: Table<Count>,
+    totals: Sink<Total<'_>>,
+) -> Result<()> {
     let value = counts
-        .update(word.word, |n| {
+        .update(word.key, |n| {
             *n += 1;
             *n
         })
         .await?;
-    totals.send_latest(Total { key: word.word.into(), value }).await
+    totals.send_latest(Total { key: word.key, value }).await
 }
 
 /// Counts records that are keyed by their word.

@@ -3,7 +3,7 @@
 mod start;
 mod traits;
 
-pub(crate) use start::{Lane, Verdict, guarded};
+pub(crate) use start::{Lane, Verdict, poll_guarded};
 pub(crate) use traits::LaneFuture;
 pub use traits::{
     Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentOutput, AgentParam, AgentParamOf,

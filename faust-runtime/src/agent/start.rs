@@ -7,11 +7,11 @@ use crate::codec::CodecError;
 use crate::error::{Error, HandleError};
 use crate::partition::{Delivery, LaneState};
 use crate::rpc;
-use futures::FutureExt;
 use std::any::Any;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -186,13 +186,15 @@ fn backoff(attempt: u32, offset: i64) -> Duration {
     Duration::from_millis(full - jitter)
 }
 
-/// Polls a user's future; a panic is an error.
-pub(crate) async fn guarded<R, F: Future<Output: AgentOutput<Reply = R>>>(
-    future: F,
-) -> crate::Result<R> {
-    match AssertUnwindSafe(future).catch_unwind().await {
-        Ok(output) => output.into_result(),
-        Err(panic) => Err(format!("panicked: {}", panic_text(&*panic)).into()),
+/// Polls a user's future; a panic is an error. The future stays where its caller has pinned it: it can be large.
+pub(crate) fn poll_guarded<R, F: Future<Output: AgentOutput<Reply = R>>>(
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<crate::Result<R>> {
+    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        Ok(Poll::Ready(output)) => Poll::Ready(output.into_result()),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(format!("panicked: {}", panic_text(&*panic)).into())),
     }
 }
 

@@ -159,8 +159,13 @@ fn to_json(value: &impl Serialize, out: &mut Vec<u8>) -> Result<bool, CodecError
 }
 
 pub(crate) fn from_json<'m, V: Deserialize<'m>>(bytes: Option<&'m [u8]>) -> Result<V, CodecError> {
-    match bytes {
-        Some(bytes) => serde_json::from_slice(bytes).map_err(CodecError::Value),
-        None => serde_json::from_slice(b"null").map_err(CodecError::NoValue),
-    }
+    let Some(bytes) = bytes else {
+        return serde_json::from_str("null").map_err(CodecError::NoValue);
+    };
+    // Looked at once as a whole, not text by text. What is no UTF-8 fails in the slower way, with the place.
+    let value = match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
+    };
+    value.map_err(CodecError::Value)
 }

@@ -1,6 +1,6 @@
 //! A record that an agent is processing.
 
-use crate::agent::{Agent, AgentInput, AgentOutput, Lane, LaneFuture, Verdict, guarded};
+use crate::agent::{Agent, AgentInput, AgentOutput, Lane, LaneFuture, Verdict, poll_guarded};
 use crate::codec::Value;
 use crate::define::Record;
 use crate::kafka::Offset;
@@ -9,7 +9,9 @@ use crate::rpc;
 use crate::time::Timestamp;
 use std::cell::Cell;
 use std::fmt;
+use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::rc::Rc;
 use tokio::time::sleep;
 
@@ -146,7 +148,11 @@ impl<T: Record + 'static> AgentInput for Event<T> {
                     };
                     lane.state().begin(&delivery);
                     let event = Event::new(record, &delivery, lane.state().task.id.partition);
-                    let done = match guarded(A::call(event, &mut params)).await {
+                    let done = {
+                        let mut call = pin!(A::call(event, &mut params));
+                        poll_fn(|cx| poll_guarded(call.as_mut(), cx)).await
+                    };
+                    let done = match done {
                         Ok(reply) => reply_to::<A>(&lane, &delivery, &reply),
                         Err(error) => Err(error),
                     };

@@ -70,7 +70,7 @@ impl<T: Record> Sink<T> {
         match &self.worker {
             Some(worker) => {
                 let encoded = Encoded::new(&record, self.partitions)?;
-                self.send_outside(worker, encoded).await
+                Box::pin(self.send_outside(worker, encoded)).await
             }
             None => self.stage(&record),
         }
@@ -82,7 +82,7 @@ impl<T: Record> Sink<T> {
     pub async fn send_latest(&self, record: T) -> crate::Result<()> {
         if let Some(worker) = &self.worker {
             let encoded = Encoded::new(&record, self.partitions)?;
-            return self.send_outside(worker, encoded).await;
+            return Box::pin(self.send_outside(worker, encoded)).await;
         }
         let keyed = with_current(name::<T>, |lane, event| {
             let sink = lane.task.latest(self.topic, self.partitions);
@@ -128,6 +128,7 @@ impl<T: Record> Sink<T> {
         Ok(starts == worker.broker.offsets(all, At::End).await?)
     }
 
+    /// Boxed by its callers, so that their futures are small inside of events.
     async fn send_outside(&self, worker: &Worker, encoded: Encoded) -> crate::Result<()> {
         loop {
             let sent = worker.outside().send(&encoded.outgoing(self.topic));

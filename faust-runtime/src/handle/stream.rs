@@ -2,13 +2,14 @@
 //! the loop is alive.
 
 use super::event::{Alive, Event};
-use crate::agent::{Agent, AgentInput, Lane, LaneFuture, Verdict, guarded};
+use crate::agent::{Agent, AgentInput, Lane, LaneFuture, Verdict, poll_guarded};
 use crate::define::OwnedRecord;
 use crate::partition::Delivery;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::time::sleep;
@@ -158,7 +159,10 @@ fn run<T: OwnedRecord, A: Agent<Input = Stream<T>>>(
             let before = turn.lane.state().reader.taken();
             let again = turn.again.borrow().len();
             let stream = Stream { turn: turn.clone(), record: PhantomData };
-            let done = guarded(A::call(stream, &mut params)).await;
+            let done = {
+                let mut call = pin!(A::call(stream, &mut params));
+                poll_fn(|cx| poll_guarded(call.as_mut(), cx)).await
+            };
             turn.alive.set(0);
             match done {
                 Ok(_) => {

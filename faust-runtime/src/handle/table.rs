@@ -8,6 +8,7 @@ use crate::handle::Event;
 use crate::partition::{LaneState, with_current};
 use crate::table::{Cache, Claim, Found};
 use crate::time::Timestamp;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
@@ -149,13 +150,16 @@ impl Spot {
             match tried {
                 Tried::Done(Some(result)) => return Ok(result),
                 Tried::Done(None) => return Err(format!("{}: written twice", name::<T>()).into()),
-                Tried::Wait(lane) => {
-                    lane.task.row_release().await;
-                    lane.waits_for.set(0);
-                }
+                // Boxed, so that the future of an event that need not wait is small.
+                Tried::Wait(lane) => Box::pin(wait_for_row(lane)).await,
             }
         }
     }
+}
+
+async fn wait_for_row(lane: Rc<LaneState>) {
+    lane.task.row_release().await;
+    lane.waits_for.set(0);
 }
 
 enum Tried<R> {
@@ -192,39 +196,39 @@ macro_rules! methods {
         }
 
         /// Changes the row, beginning with a fresh one where there is none; gives what `change` gives.
-        pub async fn update<R>(
+        pub fn update<R>(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
             change: impl FnOnce(&mut T::Value) -> R,
-        ) -> crate::Result<R> {
-            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(|| T::fresh(&key.to_key())))).await
+        ) -> impl Future<Output = crate::Result<R>> {
+            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(|| T::fresh(&key.to_key()))))
         }
 
         /// Changes the row, beginning with `first()` where there is none; gives what `change` gives.
-        pub async fn upsert<R>(
+        pub fn upsert<R>(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
             first: impl FnOnce() -> T::Value,
             change: impl FnOnce(&mut T::Value) -> R,
-        ) -> crate::Result<R> {
-            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(first))).await
+        ) -> impl Future<Output = crate::Result<R>> {
+            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(first)))
         }
 
         /// Sets the row; gives the value that it had.
-        pub async fn insert(
+        pub fn insert(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
             value: T::Value,
-        ) -> crate::Result<Option<T::Value>> {
-            $spot.write::<T, _>(key, |old| old.replace(value)).await
+        ) -> impl Future<Output = crate::Result<Option<T::Value>>> {
+            $spot.write::<T, _>(key, |old| old.replace(value))
         }
 
         /// Removes the row; gives the value that it had.
-        pub async fn remove(
+        pub fn remove(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
-        ) -> crate::Result<Option<T::Value>> {
-            $spot.write::<T, _>(key, |old| old.take()).await
+        ) -> impl Future<Output = crate::Result<Option<T::Value>>> {
+            $spot.write::<T, _>(key, |old| old.take())
         }
     };
 }
