@@ -18,11 +18,16 @@ static int is_record(rd_kafka_op_t *op) {
 }
 
 /* Takes the records at the front of a queue, at most `max`. Each is the caller's, to be destroyed by
- * rd_kafka_message_destroy(); its `rkt` is NULL. */
-size_t faust_take(rd_kafka_queue_t *queue, rd_kafka_message_t **messages, size_t max) {
+ * rd_kafka_message_destroy(); its `rkt` is NULL. `caught_up` tells whether they end where the log ended when it was
+ * last fetched: an end-of-partition entry comes only when a fetch finds nothing, which under load is hardly ever. */
+size_t faust_take(rd_kafka_queue_t *queue,
+                  rd_kafka_message_t **messages,
+                  size_t max,
+                  int *caught_up) {
         rd_kafka_q_t *q = queue->rkqu_q;
         rd_kafka_op_t *op;
         size_t count = 0;
+        int empty;
 
         mtx_lock(&q->rkq_lock);
         while (!q->rkq_fwdq && count < max && (op = TAILQ_FIRST(&q->rkq_q)) && is_record(op)) {
@@ -31,14 +36,26 @@ size_t faust_take(rd_kafka_queue_t *queue, rd_kafka_message_t **messages, size_t
                 messages[count]->_private = op;
                 count++;
         }
+        empty = TAILQ_EMPTY(&q->rkq_q);
         rd_kafka_q_mark_served(q);
         mtx_unlock(&q->rkq_lock);
 
+        *caught_up = 0;
         if (count > 0) {
                 const rd_kafka_message_t *last = messages[count - 1];
-                op                             = last->_private;
+                rd_kafka_toppar_t *toppar;
+                op     = last->_private;
+                toppar = op->rko_rktp;
+
+                rd_kafka_toppar_lock(toppar);
+                /* Behind the last record there may be markers of transactions; the fetcher knows. */
+                *caught_up = empty && (last->offset + 1 >= toppar->rktp_ls_offset ||
+                                       toppar->rktp_offsets.fetch_pos.offset >=
+                                           toppar->rktp_ls_offset);
+                rd_kafka_toppar_unlock(toppar);
+
                 rd_kafka_update_app_pos(
-                    queue->rkqu_rk, op->rko_rktp,
+                    queue->rkqu_rk, toppar,
                     RD_KAFKA_FETCH_POS(last->offset + 1,
                                        op->rko_u.fetch.rkm.rkm_u.consumer.leader_epoch),
                     RD_DO_LOCK);

@@ -43,6 +43,25 @@ fn a_sleeping_task_is_woken_by_a_record() {
 }
 
 #[test]
+fn only_a_batch_that_ends_where_the_log_does_says_so() {
+    let topic = topic(1);
+    fill(&topic, 0, numbers(0..2_000));
+    let reader = Reader::data(&config(), &unique("group")).unwrap();
+    let mut partition = reader.partition(&topic, 0, 0).unwrap();
+    let mut behind = 0;
+    loop {
+        let batch = next(&mut partition, SOON).unwrap().unwrap();
+        if batch.is_caught_up() {
+            assert_eq!(partition.position(), 2_000);
+            break;
+        }
+        assert!(partition.position() < 2_000);
+        behind += 1;
+    }
+    assert!(behind > 0, "a batch is smaller than that");
+}
+
+#[test]
 fn keys_values_times_and_headers_arrive_as_they_were_sent() {
     let topic = topic(1);
     let producer = Producer::new(&config()).unwrap();

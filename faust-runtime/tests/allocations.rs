@@ -2,6 +2,7 @@
 //! found and changed in place. Two agents on one topic share what was read of it, so the second one's allocations are
 //! those of its events alone, the broker's (in memory) left out.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 // Both would be the allocator of the process.
 #![cfg(not(feature = "mimalloc"))]
 

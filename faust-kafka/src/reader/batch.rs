@@ -21,9 +21,21 @@ pub struct Batch {
     contents: Vec<Contents>,
     bytes: usize,
     eof: Option<i64>,
+    caught_up: bool,
     /// Messages must go before their client does.
-    _fetcher: Arc<Fetcher>,
+    fetcher: Arc<Fetcher>,
 }
+
+/// The memory of a batch, which the next ones use again.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    pub(super) messages: Vec<*mut sys::rd_kafka_message_t>,
+    contents: Vec<Contents>,
+}
+
+// SAFETY: both are empty except in a batch and while one is filled; pointers to messages may go to
+// any thread.
+unsafe impl Send for Buffers {}
 
 /// `struct faust_message` of `shim/messages.c`.
 #[repr(C)]
@@ -58,10 +70,12 @@ impl Batch {
     /// # Safety
     /// The messages belong to `fetcher`'s client and are ours.
     pub(super) unsafe fn new(
-        mut messages: Vec<*mut sys::rd_kafka_message_t>,
+        Buffers { mut messages, mut contents }: Buffers,
+        caught_up: bool,
         fetcher: &Arc<Fetcher>,
     ) -> (Self, Option<(Code, String)>) {
-        let mut contents = Vec::<Contents>::with_capacity(messages.len());
+        contents.clear();
+        contents.reserve(messages.len());
         // SAFETY: messages of ours; there is room for as many, and all of them are filled in.
         unsafe {
             faust_messages(messages.as_ptr(), messages.len(), contents.as_mut_ptr());
@@ -91,7 +105,8 @@ impl Batch {
             contents.retain(|message| message.code == Code::NONE.0);
         }
         let bytes = contents.iter().map(|message| message.key_len + message.value_len).sum();
-        (Self { messages, contents, bytes, eof, _fetcher: Arc::clone(fetcher) }, failed)
+        let fetcher = Arc::clone(fetcher);
+        (Self { messages, contents, bytes, eof, caught_up, fetcher }, failed)
     }
 
     /// How many messages there are.
@@ -116,6 +131,13 @@ impl Batch {
         self.eof
     }
 
+    /// Whether the batch ends where the log did when it was last fetched. Unlike
+    /// [`eof`](Self::eof), which takes a fetch that finds nothing, this holds under load too; but
+    /// nothing must depend on it.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up || self.eof.is_some()
+    }
+
     /// A message.
     #[inline]
     pub fn get(&self, index: usize) -> Option<Message<'_>> {
@@ -136,10 +158,13 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        for &message in &self.messages {
+        for message in self.messages.drain(..) {
             // SAFETY: ours, destroyed once; its client is alive.
             unsafe { sys::rd_kafka_message_destroy(message) };
         }
+        let (messages, contents) =
+            (std::mem::take(&mut self.messages), std::mem::take(&mut self.contents));
+        self.fetcher.give_back(Buffers { messages, contents });
     }
 }
 

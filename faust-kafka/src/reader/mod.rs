@@ -10,10 +10,12 @@ pub use partition::PartitionReader;
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rdkafka_sys as sys;
+
+use batch::Buffers;
 
 use crate::{Config, Result, TopicPartition, client::Client, config::Role};
 
@@ -45,6 +47,24 @@ pub struct Reader(Arc<Fetcher>);
 struct Fetcher {
     client: Client,
     open: Mutex<HashSet<TopicPartition>>,
+    spare: Mutex<Vec<Buffers>>,
+}
+
+/// So many buffers are kept.
+const SPARE: usize = 64;
+
+impl Fetcher {
+    fn spare(&self) -> Buffers {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_default()
+    }
+
+    fn give_back(&self, buffers: Buffers) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE {
+            spare.push(buffers);
+        }
+    }
 }
 
 impl Reader {
@@ -66,7 +86,7 @@ impl Reader {
             sys::rd_kafka_conf_set_error_cb(conf, Some(partition::while_reading));
         };
         let client = Client::start(config, role, prepare)?;
-        Ok(Self(Arc::new(Fetcher { client, open: Mutex::default() })))
+        Ok(Self(Arc::new(Fetcher { client, open: Mutex::default(), spare: Mutex::default() })))
     }
 
     /// Starts fetching a partition from `offset`. A partition can be open only once in a reader.

@@ -11,7 +11,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::Fetcher;
+use super::{Fetcher, batch::Buffers};
 use crate::{
     Batch, Code, Error, Result, TopicPartition,
     native::{NativeError, Partitions, Queue, c_name, text},
@@ -33,8 +33,8 @@ pub struct PartitionReader {
     position: i64,
     /// An error that was read behind messages; it is returned once those were.
     failed: Option<Error>,
-    /// Where messages are read to, kept from call to call.
-    buffer: Vec<*mut sys::rd_kafka_message_t>,
+    /// Where messages are read to, kept until there are some.
+    buffers: Buffers,
     /// Whether the client was told to fetch.
     assigned: bool,
 }
@@ -45,6 +45,7 @@ unsafe extern "C" {
         queue: *mut sys::rd_kafka_queue_t,
         messages: *mut *mut sys::rd_kafka_message_t,
         max: usize,
+        caught_up: *mut c_int,
     ) -> usize;
 }
 
@@ -90,7 +91,7 @@ impl PartitionReader {
             place,
             position: offset,
             failed: None,
-            buffer: Vec::new(),
+            buffers: fetcher.spare(),
             assigned: false,
         };
         // The queue is split off before the partition is assigned. The other way round, what is
@@ -153,28 +154,31 @@ impl PartitionReader {
             return Some(Err(error));
         }
         let queue = self.queue.as_ref()?;
-        self.buffer.reserve(max);
+        let mut caught_up = 0;
+        let buffer = &mut self.buffers.messages;
+        buffer.reserve(max);
         // SAFETY: queue and client are alive, the buffer has room for `max` pointers, and both
         // calls fill as many as they return with messages that are ours, one behind the other. The
         // buffer was empty, and holds them from here on.
         unsafe {
-            let start = self.buffer.as_mut_ptr();
-            let mut count = faust_take(queue.ptr(), start, max);
+            let start = buffer.as_mut_ptr();
+            let mut count = faust_take(queue.ptr(), start, max, &mut caught_up);
             if count < max {
                 // Whatever is no record: ends, errors, things that librdkafka does itself.
                 let (rest, room) = (start.add(count), max - count);
                 let more = sys::rd_kafka_consume_batch_queue(queue.ptr(), 0, rest, room);
                 count += usize::try_from(more).unwrap_or(0);
             }
-            self.buffer.set_len(count);
+            buffer.set_len(count);
         }
         // Some errors come as messages; that the topic is gone comes through the error callback.
         let beside = FAILED.take();
-        if self.buffer.is_empty() {
+        if buffer.is_empty() {
             return beside.map(|(code, text)| Err(self.error(code, text)));
         }
+        let filled = std::mem::replace(&mut self.buffers, self.fetcher.spare());
         // SAFETY: the messages are ours, and the batch keeps their client alive.
-        let (batch, among) = unsafe { Batch::new(std::mem::take(&mut self.buffer), &self.fetcher) };
+        let (batch, among) = unsafe { Batch::new(filled, caught_up != 0, &self.fetcher) };
         self.position = batch.next_offset().unwrap_or(self.position).max(self.position);
         self.failed = among.or(beside).map(|(code, text)| self.error(code, text));
         if batch.is_empty() && batch.eof().is_none() {

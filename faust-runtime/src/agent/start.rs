@@ -61,9 +61,7 @@ impl Lane {
             Poll::Ready(_) => self.streak.set(self.streak.get() + 1),
             Poll::Pending => {
                 self.streak.set(0);
-                if self.state.task.is_drained() {
-                    self.state.task.shard.nothing_to_read();
-                }
+                self.state.task.shard.waits_for_records();
             }
         }
         next

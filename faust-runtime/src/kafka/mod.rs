@@ -212,6 +212,8 @@ pub(crate) struct Batch {
     pub(crate) messages: Box<dyn Messages>,
     /// Where reading stands if there was nothing further at that moment: behind control records and gaps too.
     pub(crate) end: Option<Offset>,
+    /// Whether the log ended with it, as far as was known: a hint that there is time to send what waits.
+    pub(crate) caught_up: bool,
 }
 
 /// The records of a batch.

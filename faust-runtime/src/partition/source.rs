@@ -67,7 +67,7 @@ impl SourceQueue {
     fn push(&self, batch: Batch) {
         let mut queue = self.queue.borrow_mut();
         queue.bytes += batch.messages.bytes();
-        queue.at_end = batch.end.is_some();
+        queue.at_end = batch.caught_up;
         queue.batches.push_back(Rc::new(batch));
         for waker in queue.wakers.drain(..) {
             waker.wake();

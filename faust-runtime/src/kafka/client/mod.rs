@@ -26,7 +26,7 @@ const FIRST: Duration = Duration::from_secs(3);
 /// Lets the allocator keep what one fetch has freed for the next ones.
 #[cfg(feature = "mimalloc")]
 pub(crate) fn keep_freed_memory() {
-    native::keep_freed_memory(Duration::from_secs(1));
+    native::keep_freed_memory(Duration::from_secs(10));
 }
 
 /// One worker's connection to Kafka.

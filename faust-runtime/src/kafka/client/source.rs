@@ -20,8 +20,8 @@ impl Source for Partition {
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Batch, KafkaError>> {
         self.0.poll_batch(cx, BATCH).map(|batch| match batch {
             Ok(batch) => {
-                let end = batch.eof();
-                Ok(Batch { messages: Box::new(Raw(batch)), end })
+                let (end, caught_up) = (batch.eof(), batch.is_caught_up());
+                Ok(Batch { messages: Box::new(Raw(batch)), end, caught_up })
             }
             Err(error) => Err(failed("reading", error)),
         })

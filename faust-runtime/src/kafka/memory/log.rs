@@ -210,7 +210,8 @@ impl Source for Reader {
         }
         let end = at_end.then_some(end);
         self.said = end;
-        Poll::Ready(Ok(Batch { messages: Box::new(Records(records)), end }))
+        let messages = Box::new(Records(records));
+        Poll::Ready(Ok(Batch { messages, end, caught_up: end.is_some() }))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::commit::Outbox;
 const LATEST: Duration = Duration::from_millis(20);
 /// The time that an output of `send_latest` holds the next ones back: agents that are behind merge more, and sending
 /// takes no more than a small part of their time.
-const PACE: Duration = Duration::from_micros(4);
+const PACE: Duration = Duration::from_micros(2);
 
 /// What waits under at-least-once.
 #[derive(Default)]
@@ -45,14 +45,14 @@ impl Shard {
         }
     }
 
-    /// A task has nothing more to read: what `send_latest` holds back need not wait.
-    pub(crate) fn nothing_to_read(&self) {
-        if let Some(due) = self.outputs.latest.get() {
-            let soon = self.outputs.not_before.get().unwrap_or(due - LATEST);
-            if soon < due {
-                self.outputs.latest.set(Some(soon));
-                self.outputs.changed.notify_one();
-            }
+    /// An agent waits for records. When all do, and have read everything that there is, what `send_latest` holds back
+    /// need not wait: only who is behind gains by merging more.
+    pub(crate) fn waits_for_records(&self) {
+        let Some(due) = self.outputs.latest.get() else { return };
+        let soon = self.outputs.not_before.get().unwrap_or(due - LATEST);
+        if soon < due && self.tasks.borrow().values().all(|running| running.task.is_drained()) {
+            self.outputs.latest.set(Some(soon));
+            self.outputs.changed.notify_one();
         }
     }
 
