@@ -62,7 +62,7 @@ pub use define::{
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Ask, Context, Delivered, Event, InWindow, LocalView, Sink, State, Stream, Table, View,
+    Access, Ask, Context, Delivered, Event, InWindow, LocalView, Sink, State, Stream, Table, View,
     ViewInWindow,
 };
 pub use schedule::{Task, Timer};
@@ -99,8 +99,8 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::agent::{
-        Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot,
-        OwnsRows, Param, ParamOf, Slot, Use,
+        Agent, AgentDef, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot, OwnsRows,
+        Param, ParamOf, Slot, Use,
     };
     pub use crate::app::{
         App, AppDef, Keys, OwnsNone, require_app, require_copartitioned, require_entry,
