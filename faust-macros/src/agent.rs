@@ -6,10 +6,10 @@ use crate::krate::{Krate, hygienic};
 use crate::options::Options;
 use crate::said::Said;
 use crate::signature::Function;
-use crate::types::{anchor, has_lifetime, is_input, last_name};
+use crate::types::{anchor, has_lifetime, is_input, last_name, with_lifetime};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Index, LitStr, Type};
+use syn::{Index, Lifetime, LitStr, Type};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -109,6 +109,13 @@ fn generate(agent: &Agent) -> TokenStream {
         Some(input) => input.to_token_stream(),
         None => quote!(#krate::Event<#krate::Nothing>),
     };
+    let given = match has_lifetime(&input_type) {
+        true => {
+            let message = Lifetime::new("'m", hygienic());
+            with_lifetime(&input_type, |name| name == "static", &message)
+        }
+        false => quote!(Self::Input),
+    };
     let root = krate.root();
     let output = function.output().unwrap_or_else(|| quote!(#root::Result<()>));
     let options = said.over(krate, "AgentOptions", name);
@@ -124,12 +131,13 @@ fn generate(agent: &Agent) -> TokenStream {
             #(#checks)*
             impl #krate::Agent for #twin {
                 type Input = #input_type;
+                type Given<'m> = #given;
                 type Params = #tuple;
                 type Output = #output;
                 const OPTIONS: #krate::AgentOptions = #options;
                 #[allow(unused_variables)]
                 fn call<'m>(
-                    input: <Self::Input as #krate::AgentInput>::Of<'m>,
+                    input: Self::Given<'m>,
                     #params: &mut Self::Params,
                 ) -> impl ::core::future::Future<Output = Self::Output> + use<'m> {
                     #call

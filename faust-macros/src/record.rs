@@ -9,7 +9,7 @@ use crate::closest::did_you_mean;
 use crate::errors::Errors;
 use crate::krate::Krate;
 use crate::options::{Options, pieces};
-use crate::types::{Text, has_lifetime, last_name};
+use crate::types::{Text, has_lifetime, lacks_lifetime, last_name};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
@@ -20,7 +20,7 @@ pub(crate) struct Struct {
     attrs: Vec<Attribute>,
     pub(crate) name: Ident,
     pub(crate) generics: Generics,
-    /// What a sound record borrows from its message for.
+    /// For how long a record borrows from its message.
     pub(crate) lifetime: Option<Lifetime>,
     /// None where it is no plain struct; then errors say so.
     pub(crate) fields: Vec<Field>,
@@ -41,7 +41,7 @@ pub(crate) enum Form {
     /// With the field `value`.
     Pair(Field),
     Whole,
-    /// No struct, or a generic one.
+    /// No struct, a generic one, or one whose fields cannot be read.
     Unsound,
 }
 
@@ -105,14 +105,17 @@ impl Struct {
         };
         let fields = fields.unwrap_or_default();
         let lifetime = match generics.params.first() {
-            Some(GenericParam::Lifetime(param)) => Some(param.lifetime.clone()),
+            Some(GenericParam::Lifetime(param))
+                if noun == "topic" && generics.params.len() == generics.lifetimes().count() =>
+            {
+                Some(param.lifetime.clone())
+            }
             _ => None,
         };
-        let form = match &lifetime {
-            Some(_) if !may_borrow(&fields, &key, &form, errors) => Form::Unsound,
-            _ => form,
-        };
-        let lifetime = lifetime.filter(|_| !matches!(form, Form::Unsound));
+        // rustc says where a lifetime is missing.
+        let complete = fields.iter().all(|field| !lacks_lifetime(&field.ty));
+        let sound = complete && (lifetime.is_none() || may_borrow(&fields, &key, &form, errors));
+        let (fields, form) = if sound { (fields, form) } else { (Vec::new(), Form::Unsound) };
         Some(Self { attrs, name: ident, generics, lifetime, fields, key, key_is_said, form })
     }
 
@@ -197,7 +200,9 @@ impl Struct {
 
     /// The type of a field of the key, for who keeps it.
     pub(crate) fn key_part(&self, krate: &Krate, field: &Field) -> TokenStream {
-        match has_lifetime(&field.ty) && !self.generics.params.is_empty() {
+        match lacks_lifetime(&field.ty)
+            || has_lifetime(&field.ty) && !self.generics.params.is_empty()
+        {
             true => quote!(#krate::String),
             false => field.ty.to_token_stream(),
         }

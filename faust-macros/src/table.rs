@@ -64,13 +64,15 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     let expires = expires.and_then(|expires| errors.keep(duration(expires)));
     let row = row?;
     require_key(&row, errors);
-    let anywhere = scope.as_ref().is_some_and(|scope| is_partition(scope, errors));
+    let said_anywhere = scope.as_ref().is_some_and(|scope| is_partition(scope, errors));
+    // What is no row agrees with every agent.
+    let anywhere = said_anywhere || matches!(row.form, Form::Unsound);
     let home = home(&row.key, partition_by, anywhere, errors);
     let said = Said::default()
         .some("partitions", partitions.map(Literal::u32_unsuffixed))
         .some("window", window.map(|size| window_tokens(&krate, size)))
         .some("expires", expires.map(duration_tokens))
-        .plain("scope", anywhere.then(|| quote!(#krate::Scope::Partition)))
+        .plain("scope", said_anywhere.then(|| quote!(#krate::Scope::Partition)))
         .config(&config);
     let name = name.map(|name| name.value()).unwrap_or_default();
     Some(Table { krate, row, name, said, windowed, home })
@@ -187,7 +189,10 @@ fn generate(table: &Table) -> TokenStream {
         Form::Pair(_) | Form::Unsound => TokenStream::new(),
     };
     let def = said.over(krate, "TableDef", name);
-    let key = key_type(&row.key);
+    let key = match row.form {
+        Form::Unsound => quote!(()),
+        Form::Pair(_) | Form::Whole => key_type(&row.key),
+    };
     let (value, fresh) = value(row);
     let window = if *windowed { quote!(#krate::Windowed) } else { quote!(#krate::Unwindowed) };
     let (partition_key, encode_partition_key) = match home {

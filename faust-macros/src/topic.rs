@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::record::{Field, Form, Key, Struct};
 use crate::said::Said;
 use crate::types::{Text, pretty, with_lifetime};
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Lifetime;
 
@@ -127,8 +127,8 @@ fn message(record: &Struct) -> Lifetime {
 
 /// A type of the record's, for the record of one message.
 fn in_message(record: &Struct, ty: &impl ToTokens, message: &Lifetime) -> TokenStream {
-    let own = record.lifetime.as_ref().map(|lifetime| &lifetime.ident);
-    with_lifetime(ty, |name| Some(name) == own, message)
+    let own = |name: &Ident| record.generics.lifetimes().any(|own| own.lifetime.ident == *name);
+    with_lifetime(ty, own, message)
 }
 
 fn key_type(krate: &Krate, record: &Struct) -> TokenStream {
@@ -154,6 +154,7 @@ fn encode_key(krate: &Krate, record: &Struct) -> TokenStream {
     let key = &record.key;
     let members = key.fields().iter().map(|field| &field.member);
     match key {
+        _ if matches!(record.form, Form::Unsound) => quote!(::core::result::Result::Ok(false)),
         Key::None => quote!(::core::result::Result::Ok(false)),
         Key::Field(_) if borrows_key(record) => quote_spanned! {hygienic()=>
             #krate::Text::encode_key(#(&self.#members)*, out)

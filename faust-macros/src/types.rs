@@ -77,6 +77,23 @@ pub(crate) fn has_lifetime(tokens: &impl ToTokens) -> bool {
     any
 }
 
+/// Whether something in it is borrowed, and not said for how long.
+pub(crate) fn lacks_lifetime(tokens: &impl ToTokens) -> bool {
+    let mut borrowed = false;
+    tokens.to_token_stream().into_iter().any(|token| {
+        let named = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '\'');
+        if std::mem::take(&mut borrowed) && !named {
+            return true;
+        }
+        match token {
+            TokenTree::Punct(punct) => borrowed = punct.as_char() == '&',
+            TokenTree::Group(group) => return lacks_lifetime(&group.stream()),
+            _ => {}
+        }
+        false
+    })
+}
+
 /// The tokens with another lifetime in place of those that `is` tells.
 pub(crate) fn with_lifetime(
     tokens: &impl ToTokens,

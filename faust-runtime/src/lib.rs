@@ -62,7 +62,7 @@ pub use define::{
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Ask, Context, Delivered, Event, InWindow, LocalView, Sink, State, Stream, Table, View,
+    Access, Ask, Context, Delivered, Event, InWindow, LocalView, Sink, State, Stream, Table, View,
     ViewInWindow,
 };
 pub use schedule::{Task, Timer};
@@ -74,7 +74,49 @@ pub use axum;
 pub use clap;
 pub use serde;
 
-pub use faust_macros::{agent, app, command, page, table, task, timer, topic};
+pub use faust_macros::{agent, app, command, page, table, task, timer};
+
+/// Declares a topic by the shape of its records: `#[topic("name", ..)] struct Record { .. }`.
+///
+/// A struct with the fields `key` and `value` and no others is a record's key and value as they stand. Any other struct
+/// is itself the value, and `key = field` names the field that is the key, `key = (a, b)` the fields. The name is the
+/// one in Kafka. Options: `key`, `partitions = 4`, `replicas = 3`, `retention = 7d`, `compacted`, `external` (somebody
+/// else creates it), `config("name" = "value")`.
+///
+/// # Records that borrow
+///
+/// A struct with a lifetime is read where its message stands, so that nothing is allocated for it. An agent takes it as
+/// `Event<Line<'_>>`, sends it by `Sink<Line<'_>>`, and finds rows by its texts, though a table's keys are `String`s:
+///
+/// ```
+/// use faust::prelude::*;
+/// use std::borrow::Cow;
+///
+/// #[topic("lines", key = word)]
+/// struct Line<'a> { word: &'a str, note: Cow<'a, str> }
+///
+/// #[topic("notes")]
+/// struct Note<'a> { key: &'a str, value: Cow<'a, str> }
+///
+/// #[table("counts")]
+/// struct Count { key: String, value: u64 }
+///
+/// #[agent]
+/// async fn count(line: Event<Line<'_>>, counts: Table<Count>, notes: Sink<Note<'_>>) -> Result<u64> {
+///     let Line { word, note } = line.into_inner();
+///     notes.send(Note { key: word, value: note }).await?;
+///     counts.update(word, |n| { *n += 1; *n }).await
+/// }
+/// ```
+///
+/// - A `&str` is a part of the message, but a text with escapes (`\n`, `\"`, `\u00e9`) does not stand in it as it reads:
+///   a record that has one where it says `&str` cannot be decoded, and goes to the dead letters. `Cow<str>` borrows
+///   where it can, and is for every text that you do not write yourself. Keys that are texts have no escapes.
+/// - The field `value` can be a [`Lazy`]: it is decoded when somebody looks at it, or never.
+/// - `#[serde(borrow)]` is there without being written, on every field with the lifetime.
+/// - A key that is borrowed is a `&str` or a `Cow<str>`; for tables it is a `String`.
+/// - What is kept owns what it holds: the rows of tables, the records of a [`Stream`], replies.
+pub use faust_macros::topic;
 
 /// For the whole process: with `override`, librdkafka's C allocates from it too.
 #[cfg(feature = "mimalloc")]
@@ -99,8 +141,8 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::agent::{
-        Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot,
-        OwnsRows, Param, ParamOf, Slot, Use,
+        Agent, AgentDef, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot, OwnsRows,
+        Param, ParamOf, Slot, Use,
     };
     pub use crate::app::{
         App, AppDef, Keys, OwnsNone, require_app, require_copartitioned, require_entry,

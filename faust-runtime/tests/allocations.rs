@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 // Both would be the allocator of the process.
 #![cfg(not(feature = "mimalloc"))]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use allocation_counter::measure;
 use faust::prelude::*;
@@ -22,6 +23,24 @@ struct Reading {
 struct Total {
     sensor: u64,
     total: u64,
+}
+
+#[topic("words")]
+struct Word<'a> {
+    key: &'a str,
+    value: Lazy<'a, ()>,
+}
+
+#[topic("counts")]
+struct Counted<'a> {
+    key: &'a str,
+    value: u64,
+}
+
+#[table("counts")]
+struct Count {
+    key: String,
+    value: u64,
 }
 
 #[table("sums")]
@@ -50,8 +69,32 @@ async fn pass_on(reading: Event<Reading>, totals: Sink<Total>) -> Result<()> {
     totals.send(Total { sensor: reading.sensor, total: reading.value }).await
 }
 
+#[agent]
+async fn read(_: Event<Word<'_>>) -> Result<()> {
+    Ok(())
+}
+
+#[agent]
+async fn count(
+    word: Event<Word<'_>>,
+    counts: Table<Count>,
+    counted: Sink<Counted<'_>>,
+) -> Result<()> {
+    let value = counts.update(word.key, |n| {
+        *n += 1;
+        *n
+    });
+    counted.send_latest(Counted { key: word.key, value: value.await? }).await
+}
+
 #[app("once", agents(idle))]
 struct Once;
+
+#[app("read", agents(read))]
+struct Read;
+
+#[app("count", agents(read, count))]
+struct Counting;
 
 #[app("add", agents(idle, add))]
 struct Add;
@@ -72,8 +115,14 @@ fn allocations<A: App>(guarantee: Guarantee, events: u64) -> u64 {
     let app = runtime.block_on(TestApp::start_with::<A>(settings)).unwrap();
     let run = |events| {
         for n in 0..events {
-            let reading = Reading { sensor: n % SENSORS, value: n };
-            runtime.block_on(app.send(reading)).unwrap();
+            let key = (n % SENSORS).to_string();
+            for (topic, value) in
+                [("readings", format!(r#"{{"sensor":{key},"value":{n}}}"#)), ("words", "{}".into())]
+            {
+                // The app has one of the topics.
+                let _ =
+                    app.send_bytes(topic, Some(key.as_bytes()), Some(value.as_bytes()), app.now());
+            }
         }
         measure(|| runtime.block_on(app.run_until_idle()).unwrap()).count_total
     };
@@ -97,6 +146,12 @@ fn second<A: App>(guarantee: Guarantee) -> f64 {
 #[test]
 fn an_event_that_changes_a_row_allocates_nothing() {
     let more = second::<Add>(Guarantee::ExactlyOnce);
+    assert!(more < 0.01, "{more} allocations an event");
+}
+
+#[test]
+fn an_event_whose_records_borrow_allocates_nothing() {
+    let more = each::<Counting>(Guarantee::ExactlyOnce) - each::<Read>(Guarantee::ExactlyOnce);
     assert!(more < 0.01, "{more} allocations an event");
 }
 

@@ -130,7 +130,7 @@ async fn page(
 ) -> Result<Json<Option<u64>>> {
     notes.send(Note { word: &word, note: "asked" }).await?;
     lines.cast(Line { word: &word, note: "".into(), tag: None, times: 9 }).await?;
-    Ok(Json(counts.get("none").await?))
+    Ok(Json(counts.get(&String::new()).await?))
 }
 
 #[app("borrowed", agents(count, lines, texts, places), timers(remind), pages(page))]

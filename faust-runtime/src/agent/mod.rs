@@ -4,8 +4,8 @@ mod start;
 mod traits;
 
 pub(crate) use start::{Lane, Verdict, poll_guarded};
-pub(crate) use traits::LaneFuture;
 pub use traits::{
     Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentOutput, AgentParam, AgentParamOf,
-    AgentParams, AgentSlot, Bind, OwnsRows, Param, ParamOf, Params, Slot, TableUse, Use,
+    AgentParams, AgentSlot, Bind, Gives, OwnsRows, Param, ParamOf, Params, Slot, TableUse, Use,
 };
+pub(crate) use traits::{LaneFuture, call};

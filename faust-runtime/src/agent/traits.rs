@@ -14,8 +14,10 @@ use std::pin::Pin;
     note = "`agents(..)` lists functions under `#[agent]`; timers, pages and tasks have lists of their own"
 )]
 pub trait Agent: Sized + 'static {
-    /// `Event<T>` or `Stream<T>`.
-    type Input: AgentInput;
+    /// `Event<T>` or `Stream<T>`, where a record that borrows does so for `'static`.
+    type Input: for<'m> Gives<'m, Self::Given<'m>>;
+    /// The same as a message gives it.
+    type Given<'m>;
     /// The handles behind the input, as a tuple of [`AgentSlot`]s.
     type Params: AgentParams;
     /// `faust::Result<Reply>`.
@@ -25,7 +27,7 @@ pub trait Agent: Sized + 'static {
     /// Calls the function with the input that a message gives; its future may borrow from the message, not from the
     /// parameters.
     fn call<'m>(
-        input: <Self::Input as AgentInput>::Of<'m>,
+        input: Self::Given<'m>,
         params: &mut Self::Params,
     ) -> impl Future<Output = Self::Output> + use<'m, Self>;
     /// The declaration.
@@ -100,6 +102,27 @@ pub trait AgentInput: Sized + 'static {
     /// The agent's loop over one partition.
     #[doc(hidden)]
     fn run<A: Agent<Input = Self>>(lane: Lane, params: A::Params) -> LaneFuture;
+}
+
+/// That a message gives an agent's input as its function takes it: only that which [`AgentInput::Of`] says does.
+pub trait Gives<'m, I>: AgentInput {
+    /// The same.
+    #[doc(hidden)]
+    fn give(input: Self::Of<'m>) -> I;
+}
+
+impl<'m, T: AgentInput> Gives<'m, T::Of<'m>> for T {
+    fn give(input: T::Of<'m>) -> T::Of<'m> {
+        input
+    }
+}
+
+/// Calls an agent's function with what its input gives.
+pub(crate) fn call<'m, A: Agent>(
+    input: <A::Input as AgentInput>::Of<'m>,
+    params: &mut A::Params,
+) -> impl Future<Output = A::Output> + use<'m, A> {
+    A::call(<A::Input as Gives<'m, A::Given<'m>>>::give(input), params)
 }
 
 /// What an agent returns: `faust::Result<Reply>`.

@@ -65,16 +65,15 @@ impl<'m, V> Lazy<'m, V> {
     pub fn bytes(&self) -> Option<&'m [u8]> {
         self.bytes
     }
-}
 
-impl<'m, V: ValueIn<'m>> Lazy<'m, V> {
     /// Decodes the value, each time anew.
-    pub fn get(&self) -> Result<V, CodecError> {
+    pub fn get(&self) -> Result<V, CodecError>
+    where
+        V: ValueIn<'m>,
+    {
         V::decode(self.bytes)
     }
-}
 
-impl<'m, V> Lazy<'m, V> {
     /// A value to be sent, encoded into a buffer of the caller's, which is cleared before.
     pub fn encode<'v>(value: &V, buffer: &'m mut Vec<u8>) -> Result<Self, CodecError>
     where

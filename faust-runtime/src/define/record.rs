@@ -60,7 +60,6 @@ pub trait Record: Sized + Send {
 /// A record that owns what it holds, and so can be kept longer than its message.
 pub trait OwnedRecord: for<'m> Record<Of<'m> = Self> + 'static {}
 
-#[diagnostic::do_not_recommend]
 impl<T: for<'m> Record<Of<'m> = T> + 'static> OwnedRecord for T {}
 
 /// The key of a topic whose records have none. A table cannot be owned by an agent of such a topic, except with

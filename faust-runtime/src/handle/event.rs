@@ -1,6 +1,6 @@
 //! A record that an agent is processing.
 
-use crate::agent::{Agent, AgentInput, AgentOutput, Lane, LaneFuture, Verdict, poll_guarded};
+use crate::agent::{Agent, AgentInput, AgentOutput, Lane, LaneFuture, Verdict, call, poll_guarded};
 use crate::codec::Value;
 use crate::define::Record;
 use crate::kafka::Offset;
@@ -149,7 +149,7 @@ impl<T: Record + 'static> AgentInput for Event<T> {
                     lane.state().begin(&delivery);
                     let event = Event::new(record, &delivery, lane.state().task.id.partition);
                     let done = {
-                        let mut call = pin!(A::call(event, &mut params));
+                        let mut call = pin!(call::<A>(event, &mut params));
                         poll_fn(|cx| poll_guarded(call.as_mut(), cx)).await
                     };
                     let done = match done {

@@ -16,5 +16,5 @@ pub use event::Event;
 pub use sink::{Delivered, Sink};
 pub use state::State;
 pub use stream::Stream;
-pub use table::{InWindow, Table};
+pub use table::{Access, InWindow, Table};
 pub use view::{LocalView, View, ViewInWindow};

@@ -2,7 +2,7 @@
 //! the loop is alive.
 
 use super::event::{Alive, Event};
-use crate::agent::{Agent, AgentInput, Lane, LaneFuture, Verdict, poll_guarded};
+use crate::agent::{Agent, AgentInput, Lane, LaneFuture, Verdict, call, poll_guarded};
 use crate::define::OwnedRecord;
 use crate::partition::Delivery;
 use std::cell::{Cell, RefCell};
@@ -160,7 +160,7 @@ fn run<T: OwnedRecord, A: Agent<Input = Stream<T>>>(
             let again = turn.again.borrow().len();
             let stream = Stream { turn: turn.clone(), record: PhantomData };
             let done = {
-                let mut call = pin!(A::call(stream, &mut params));
+                let mut call = pin!(call::<A>(stream, &mut params));
                 poll_fn(|cx| poll_guarded(call.as_mut(), cx)).await
             };
             turn.alive.set(0);

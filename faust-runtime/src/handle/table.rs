@@ -8,9 +8,10 @@ use crate::handle::Event;
 use crate::partition::{LaneState, with_current};
 use crate::table::{Cache, Claim, Found};
 use crate::time::Timestamp;
-use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 /// Reads and writes the rows of a table that belong to the partition of the event at hand. What an event writes takes
 /// effect when its agent returns `Ok`, all of it at once; its own reads see it before.
@@ -115,103 +116,145 @@ impl Spot {
         })
     }
 
-    /// Writes to the event's copy of a row, once no other event holds it.
-    async fn write<T: Row, R>(
+    /// Writes to the event's copy of a row, once no other event holds it. `write` is told how to make the key.
+    fn write<'t, T: Row, R: 't>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
-        write: impl FnOnce(&mut Option<T::Value>) -> R,
-    ) -> crate::Result<R> {
+        write: impl FnOnce(&mut Option<T::Value>, &dyn Fn() -> T::Key) -> R + 't,
+    ) -> Access<'t, R> {
         let mut write = Some(write);
-        loop {
-            let tried = self.with(|lane, cache: &Cache<T>| {
-                let mut cache = cache.lock();
-                let row = match cache.find(self.start, key)? {
-                    Found::Row(row) => row,
-                    // The window is gone: the event goes on, and nothing of the row remains.
-                    Found::Late => {
-                        return Ok(Tried::Done(write.take().map(|write| write(&mut None))));
-                    }
-                };
-                if let Claim::Held(holder) = cache.claim(row, lane.id) {
-                    if lane.task.would_deadlock(lane.id, holder) {
-                        return Err(HandleError::Conflict { table: T::TABLE.name }.into());
-                    }
-                    lane.waits_for.set(holder);
-                    return Ok(Tried::Wait(lane.clone()));
+        let lane = match self.try_write::<T, R>(key, &mut write) {
+            Ok(Tried::Done(result)) => return Access::ready(Ok(result)),
+            Ok(Tried::Wait(lane)) => lane,
+            Err(error) => return Access::ready(Err(error)),
+        };
+        let key = key.to_key();
+        Access(State::Waiting(Box::pin(async move {
+            let mut lane = lane;
+            loop {
+                lane.task.row_release().await;
+                lane.waits_for.set(0);
+                match self.try_write::<T, R>(&key, &mut write)? {
+                    Tried::Done(result) => return Ok(result),
+                    Tried::Wait(holder) => lane = holder,
                 }
-                let mut first = false;
-                let value = cache.write(row, lane.id, &mut first);
-                // Before the user's code, which may panic.
-                if first {
-                    lane.touch(self.number, row);
-                }
-                Ok(Tried::Done(write.take().map(|write| write(value))))
-            })?;
-            match tried {
-                Tried::Done(Some(result)) => return Ok(result),
-                Tried::Done(None) => return Err(format!("{}: written twice", name::<T>()).into()),
-                // Boxed, so that the future of an event that need not wait is small.
-                Tried::Wait(lane) => Box::pin(wait_for_row(lane)).await,
             }
-        }
+        })))
+    }
+
+    fn try_write<T: Row, R>(
+        self,
+        key: &(impl KeyRef<T::Key> + ?Sized),
+        write: &mut Option<impl FnOnce(&mut Option<T::Value>, &dyn Fn() -> T::Key) -> R>,
+    ) -> crate::Result<Tried<R>> {
+        let mut write = |value: &mut Option<T::Value>| match write.take() {
+            Some(write) => Ok(Tried::Done(write(value, &|| key.to_key()))),
+            None => Err(format!("{}: written twice", name::<T>()).into()),
+        };
+        self.with(|lane, cache: &Cache<T>| {
+            let mut cache = cache.lock();
+            let row = match cache.find(self.start, key)? {
+                Found::Row(row) => row,
+                // The window is gone: the event goes on, and nothing of the row remains.
+                Found::Late => return write(&mut None),
+            };
+            if let Claim::Held(holder) = cache.claim(row, lane.id) {
+                if lane.task.would_deadlock(lane.id, holder) {
+                    return Err(HandleError::Conflict { table: T::TABLE.name }.into());
+                }
+                lane.waits_for.set(holder);
+                return Ok(Tried::Wait(lane.clone()));
+            }
+            let mut first = false;
+            let value = cache.write(row, lane.id, &mut first);
+            // Before the user's code, which may panic.
+            if first {
+                lane.touch(self.number, row);
+            }
+            write(value)
+        })
     }
 }
 
-async fn wait_for_row(lane: Rc<LaneState>) {
-    lane.task.row_release().await;
-    lane.waits_for.set(0);
+enum Tried<R> {
+    Done(R),
+    Wait(Rc<LaneState>),
 }
 
-enum Tried<R> {
-    Done(Option<R>),
-    Wait(Rc<LaneState>),
+/// What a table gives, to be awaited. It happens at once, unless another event holds the row.
+#[must_use = "a table's methods are awaited"]
+pub struct Access<'t, R>(State<'t, R>);
+
+enum State<'t, R> {
+    /// Until it is taken.
+    Ready(Option<crate::Result<R>>),
+    Waiting(Pin<Box<dyn Future<Output = crate::Result<R>> + 't>>),
+}
+
+impl<R> Access<'_, R> {
+    fn ready(result: crate::Result<R>) -> Self {
+        Self(State::Ready(Some(result)))
+    }
+}
+
+/// Nothing of it is pinned in place.
+impl<R> Unpin for Access<'_, R> {}
+
+impl<R> Future for Access<'_, R> {
+    type Output = crate::Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<crate::Result<R>> {
+        match &mut self.0 {
+            State::Ready(result) => result.take().map_or(Poll::Pending, Poll::Ready),
+            State::Waiting(future) => future.as_mut().poll(cx),
+        }
+    }
 }
 
 /// The methods of a table are those of one window.
 macro_rules! methods {
     ($self:ident => $spot:expr) => {
         /// The row's value.
-        pub async fn get(
+        pub fn get(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
-        ) -> crate::Result<Option<T::Value>> {
-            $spot.read::<T, _>(key, |value| value.cloned())
+        ) -> Access<'static, Option<T::Value>> {
+            Access::ready($spot.read::<T, _>(key, |value| value.cloned()))
         }
 
         /// Looks at the row's value without cloning it.
-        pub async fn with<R>(
+        pub fn with<R>(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
             look: impl FnOnce(Option<&T::Value>) -> R,
-        ) -> crate::Result<R> {
-            $spot.read::<T, _>(key, look)
+        ) -> Access<'static, R> {
+            Access::ready($spot.read::<T, _>(key, look))
         }
 
         /// Whether there is such a row.
-        pub async fn contains(
-            &$self,
-            key: &(impl KeyRef<T::Key> + ?Sized),
-        ) -> crate::Result<bool> {
-            $spot.read::<T, _>(key, |value| value.is_some())
+        pub fn contains(&$self, key: &(impl KeyRef<T::Key> + ?Sized)) -> Access<'static, bool> {
+            Access::ready($spot.read::<T, _>(key, |value| value.is_some()))
         }
 
         /// Changes the row, beginning with a fresh one where there is none; gives what `change` gives.
-        pub fn update<R>(
+        pub fn update<'t, R: 't>(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
-            change: impl FnOnce(&mut T::Value) -> R,
-        ) -> impl Future<Output = crate::Result<R>> {
-            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(|| T::fresh(&key.to_key()))))
+            change: impl FnOnce(&mut T::Value) -> R + 't,
+        ) -> Access<'t, R> {
+            $spot.write::<T, _>(key, |value, key| {
+                change(value.get_or_insert_with(|| T::fresh(&key())))
+            })
         }
 
         /// Changes the row, beginning with `first()` where there is none; gives what `change` gives.
-        pub fn upsert<R>(
+        pub fn upsert<'t, R: 't>(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
-            first: impl FnOnce() -> T::Value,
-            change: impl FnOnce(&mut T::Value) -> R,
-        ) -> impl Future<Output = crate::Result<R>> {
-            $spot.write::<T, _>(key, |value| change(value.get_or_insert_with(first)))
+            first: impl FnOnce() -> T::Value + 't,
+            change: impl FnOnce(&mut T::Value) -> R + 't,
+        ) -> Access<'t, R> {
+            $spot.write::<T, _>(key, |value, _| change(value.get_or_insert_with(first)))
         }
 
         /// Sets the row; gives the value that it had.
@@ -219,16 +262,16 @@ macro_rules! methods {
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
             value: T::Value,
-        ) -> impl Future<Output = crate::Result<Option<T::Value>>> {
-            $spot.write::<T, _>(key, |old| old.replace(value))
+        ) -> Access<'static, Option<T::Value>> {
+            $spot.write::<T, _>(key, |old, _| old.replace(value))
         }
 
         /// Removes the row; gives the value that it had.
         pub fn remove(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),
-        ) -> impl Future<Output = crate::Result<Option<T::Value>>> {
-            $spot.write::<T, _>(key, |old| old.take())
+        ) -> Access<'static, Option<T::Value>> {
+            $spot.write::<T, _>(key, |old, _| old.take())
         }
     };
 }

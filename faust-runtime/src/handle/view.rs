@@ -1,7 +1,7 @@
 //! Reading committed rows from anywhere.
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
-use crate::codec::{Key, KeyRef, Value};
+use crate::codec::{Key, Value};
 use crate::define::{Row, Unwindowed, Windowed};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
@@ -81,11 +81,8 @@ impl<T: Row> View<T> {
 
 impl<T: Row<Window = Unwindowed>> View<T> {
     /// The row's value. Fails with [`Unavailable`] while its partition moves or recovers.
-    pub async fn get(
-        &self,
-        key: &(impl KeyRef<T::Key> + ?Sized),
-    ) -> crate::Result<Option<T::Value>> {
-        self.get_at(0, &key.to_key()).await
+    pub async fn get(&self, key: &T::Key) -> crate::Result<Option<T::Value>> {
+        self.get_at(0, key).await
     }
 }
 
@@ -110,11 +107,8 @@ pub struct ViewInWindow<T> {
 
 impl<T: Row<Window = Windowed>> ViewInWindow<T> {
     /// The row's value in this window. Fails with [`Unavailable`] while its partition moves or recovers.
-    pub async fn get(
-        &self,
-        key: &(impl KeyRef<T::Key> + ?Sized),
-    ) -> crate::Result<Option<T::Value>> {
-        self.view.get_at(self.start, &key.to_key()).await
+    pub async fn get(&self, key: &T::Key) -> crate::Result<Option<T::Value>> {
+        self.view.get_at(self.start, key).await
     }
 }
 

@@ -7,7 +7,7 @@ struct Word<'a> {
 }
 
 #[agent]
-async fn look(word: Event<Word>) -> Result<()> { //~
+async fn look(word: Event<Word>) -> Result<()> { //~ //~
     Ok(())
 }
 

@@ -57,6 +57,7 @@ impl AgentParamOf<0> for Tally<Word> {
 
 impl Agent for Tally<Word> {
     type Input = Event<Word>;
+    type Given<'m> = Event<Word>;
     type Params = (AgentSlot<Self, 0>,);
     type Output = Result<u64>;
     const OPTIONS: AgentOptions = AgentOptions::new("tally", here!());

@@ -166,6 +166,7 @@ impl crate::agent::AgentParamOf<0> for Owner {
 
 impl Agent for Owner {
     type Input = Event<Word>;
+    type Given<'m> = Event<Word>;
     type Params = (crate::agent::AgentSlot<Self, 0>,);
     type Output = Result<()>;
     const OPTIONS: crate::agent::AgentOptions =
