@@ -115,7 +115,7 @@ impl Run {
         for _ in 0..records {
             let word = self.words.draw();
             crate::words::json(word, &mut value);
-            let key = self.keyed.then(|| word.as_bytes());
+            let key = self.keyed.then_some(word.as_bytes());
             self.app.send_bytes("in", key, Some(value.as_bytes()), now)?;
         }
         Ok(())

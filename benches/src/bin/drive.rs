@@ -42,8 +42,14 @@ enum What {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..))]
         seconds: u64,
     },
+    /// Deletes the topics of runs that were interrupted.
+    Clean {
+        #[arg(long)]
+        broker: String,
+    },
 }
 
+/// What one run is like, but for its load.
 #[derive(Args)]
 struct Common {
     /// A Kafka broker: `host:port`.
@@ -84,19 +90,25 @@ enum Guarantee {
     AtLeastOnce,
 }
 
+/// How the name of every topic begins that is made here.
+const PREFIX: &str = "faust-bench-";
 const WORDS: usize = 5_000;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> Result<()> {
     let what = Drive::parse().what;
-    let (What::Compare { common, .. } | What::Latency { common, .. }) = &what;
-    let kafka = Kafka::new(&common.broker);
-    let prefix = format!("bench-{}", now());
+    let broker = match &what {
+        What::Compare { common, .. } | What::Latency { common, .. } => &common.broker,
+        What::Clean { broker } => broker,
+    };
+    let kafka = Kafka::new(broker);
+    let prefix = format!("{PREFIX}{}", now());
     let done = match &what {
         What::Compare { common, records } => compare(common, &kafka, &prefix, *records),
         What::Latency { common, rate, seconds } => {
             latency(common, &kafka, &prefix, *rate, *seconds)
         }
+        What::Clean { .. } => return kafka.delete(PREFIX),
     };
     kafka.delete(&prefix)?;
     done
@@ -308,7 +320,7 @@ fn latency(common: &Common, kafka: &Kafka, prefix: &str, rate: u64, seconds: u64
         let before = job.usage()?;
         let paced = Duration::from_secs(seconds);
         let stop = AtomicBool::new(false);
-        let (sent, tail) = std::thread::scope(|scope| {
+        let (cpu, tail) = std::thread::scope(|scope| {
             let tailing = scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     tail.step(Duration::from_millis(10))?;
@@ -330,7 +342,7 @@ fn latency(common: &Common, kafka: &Kafka, prefix: &str, rate: u64, seconds: u64
         job.stop()?;
         let late = Late::of(kafka, &input, &tail, Duration::from_secs(seconds - 4))?;
         println!(
-            "| {} | {number} | {} | {} | {} | {} | {} | {} | {sent:.2} | {} |",
+            "| {} | {number} | {} | {} | {} | {} | {} | {} | {cpu:.2} | {} |",
             engine.name(),
             at(&late.appended, 0.5),
             at(&late.appended, 0.95),
