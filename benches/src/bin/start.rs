@@ -164,7 +164,7 @@ impl Trial {
     }
 
     /// Starts a worker for which records wait; how long its first output took.
-    fn first_output(&self) -> Result<(Duration, Child)> {
+    fn first_output(&self) -> Result<(Duration, Worker)> {
         let topic = self.topic("out");
         let ends = self.at_broker(|address| {
             self.fill(address)?;
@@ -179,7 +179,7 @@ impl Trial {
         Ok((started.elapsed(), worker))
     }
 
-    fn worker(&self) -> Result<Child> {
+    fn worker(&self) -> Result<Worker> {
         let program = std::env::current_exe()?.with_file_name("wordcount");
         let mut command = Command::new(program);
         command
@@ -194,14 +194,14 @@ impl Trial {
         if let Some(broker) = &self.broker {
             command.env("FAUST_BROKER", broker);
         }
-        Ok(command.spawn()?)
+        Ok(Worker(command.spawn()?))
     }
 
-    fn stop(&self, mut worker: Child, signal: &str) -> Result<()> {
+    fn stop(&self, mut worker: Worker, signal: &str) -> Result<()> {
         // Everything is committed, so that the next start is about starting.
         sleep(Duration::from_millis(500));
-        Command::new("kill").args([signal, &worker.id().to_string()]).status()?;
-        worker.wait()?;
+        Command::new("kill").args([signal, &worker.0.id().to_string()]).status()?;
+        worker.0.wait()?;
         Ok(())
     }
 
@@ -209,9 +209,9 @@ impl Trial {
     fn idle(&self, span: Duration) -> Result<()> {
         let (_, worker) = self.first_output()?;
         sleep(Duration::from_secs(10));
-        let before = Usage::of(worker.id())?;
+        let before = Usage::of(worker.0.id())?;
         sleep(span);
-        let after = Usage::of(worker.id())?;
+        let after = Usage::of(worker.0.id())?;
         let seconds = span.as_secs_f64();
         let share = |ticks: u64| ticks as f64 / TICKS / seconds * 100.0;
         println!("partitions: {}", self.partitions);
@@ -237,6 +237,17 @@ impl Drop for Trial {
             let ours: Vec<&str> = ours.filter(|name| name.starts_with(&self.id)).collect();
             let _ = admin.delete_topics(&ours, TIMEOUT);
         }
+    }
+}
+
+/// A worker's process, which does not outlive this one.
+struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It has ended already if all went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
