@@ -1,5 +1,5 @@
 //! Compiles the C part: error codes as plain integers, and what needs librdkafka's internal headers:
-//! the assignor, and reading messages in batches.
+//! the assignor, reading messages in batches, and the first meeting with a broker.
 
 use std::{env, path::PathBuf};
 
@@ -17,6 +17,7 @@ fn main() {
     cc::Build::new()
         .file("shim/codes.c")
         .file("shim/assignor.c")
+        .file("shim/meeting.c")
         .file("shim/messages.c")
         .include(PathBuf::from(root).join("src"))
         .warnings(false)

@@ -1,8 +1,8 @@
 /* A partition assignor of the application's inside librdkafka.
  *
  * librdkafka knows three assignors and lets nobody add one, but the table they stand in is reachable from C that is
- * compiled against the internal headers. This file is the whole of what depends on them: it enters one cooperative
- * assignor into the table of a client, turns the internal structures into plain ones, and calls Rust.
+ * compiled against the internal headers. This file enters one cooperative assignor into the table of a client, turns
+ * the internal structures into plain ones, and calls Rust.
  *
  * All callbacks run on the client's main thread. */
 

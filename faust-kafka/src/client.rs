@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    ffi::c_char,
+    ffi::{c_char, c_int},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,8 +17,12 @@ use crate::{
     Config, Error, Result,
     config::Role,
     log,
-    native::{Event, Queue, text},
+    native::{Event, Queue, millis, text},
 };
+
+unsafe extern "C" {
+    fn faust_meet(rk: *mut sys::rd_kafka_t, timeout_ms: c_int) -> c_int;
+}
 
 /// A client that serves itself. The last user only says so when it goes; the client's own thread
 /// then takes it down, which can take a while and so must not happen on a thread that runs futures.
@@ -68,7 +72,21 @@ impl Drop for Client {
     }
 }
 
+/// How long one try to meet a broker waits: so much later than asked a client without one ends.
+const MEETING: Duration = Duration::from_millis(100);
+/// After so many it does without.
+const MEETINGS: u32 = 100;
+
 fn serve(mut shared: Arc<Shared>) {
+    // Otherwise a producer that asks for its id at the wrong moment asks again after half a second.
+    for _ in 0..MEETINGS {
+        if shared.retired.load(Ordering::Acquire) || shared.raw.has_met(MEETING) {
+            break;
+        }
+        while let Some(event) = shared.raw.main.poll(Duration::ZERO) {
+            shared.raw.report(&event);
+        }
+    }
     while !shared.retired.load(Ordering::Acquire) {
         // Deliveries that failed arrive here too: they were counted by the interceptor and only
         // need to be freed, but freed they must be, or an abort waits for them in vain.
@@ -164,6 +182,12 @@ impl RawClient {
 
     pub(crate) fn ptr(&self) -> *mut sys::rd_kafka_t {
         self.rk
+    }
+
+    /// Whether there is a connection to a broker within a time.
+    fn has_met(&self, patience: Duration) -> bool {
+        // SAFETY: the client is alive.
+        unsafe { faust_meet(self.rk, millis(patience)) != 0 }
     }
 
     /// Hands an error event on, and returns what it said.

@@ -52,6 +52,13 @@ impl Code {
 }
 
 impl Code {
+    /// Whether the brokers do not allow it, or do not know how to.
+    pub(crate) fn is_refusal(self) -> bool {
+        // Authorization for a topic, a group, the cluster, a transactional id; authentication; the version; librdkafka's
+        // words for the last two.
+        matches!(self.0, 29 | 30 | 31 | 53 | 58 | 35 | -169 | -165)
+    }
+
     /// Kafka's name for it.
     fn name(self) -> String {
         // SAFETY: librdkafka returns a string for any number; for an unknown one it is this

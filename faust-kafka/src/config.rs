@@ -136,6 +136,9 @@ const COMMON: Settings = &[
     // Brokers close idle connections; nobody needs to hear of it.
     ("log.connection.close", "false"),
     ("enable.metrics.push", "false"),
+    // A client leaves its first connection for the one to a broker that it has learnt of, and lets half of this pass
+    // between the two.
+    ("reconnect.backoff.ms", "20"),
     ("reconnect.backoff.max.ms", "2000"),
 ];
 
@@ -168,7 +171,9 @@ const DATA: Settings = &[
 const RESTORE: Settings = &[
     ("queued.min.messages", "100000"),
     ("queued.max.messages.kbytes", "32768"),
-    ("fetch.min.bytes", "65536"),
+    // What is to be recovered is there already: only its end is waited for, and then there is less than any minimum.
+    ("fetch.min.bytes", "1"),
+    ("fetch.wait.max.ms", "10"),
     ("fetch.message.max.bytes", "4194304"),
 ];
 

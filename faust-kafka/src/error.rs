@@ -153,6 +153,28 @@ pub enum Error {
     Txn(#[from] TxnError),
 }
 
+impl Error {
+    /// Whether asking again is of no use until somebody changes something: a setting, a permission, the program.
+    ///
+    /// ```
+    /// # use faust_kafka::{Code, Error};
+    /// let refused = |code| Error::Request { what: "reading".into(), code: Code(code), text: String::new() };
+    /// assert!(refused(30).is_lasting(), "not allowed to use the group");
+    /// assert!(!refused(6).is_lasting(), "the partition moves to another broker");
+    /// ```
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Config { .. }
+            | Self::Client { .. }
+            | Self::Argument { .. }
+            | Self::Assignor { .. }
+            | Self::Fatal { .. } => true,
+            Self::Request { code, .. } | Self::Partition { code, .. } => code.is_refusal(),
+            _ => false,
+        }
+    }
+}
+
 /// Why a record was not taken by a producer. It was not sent, and nothing counts it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

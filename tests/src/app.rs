@@ -219,7 +219,12 @@ impl App {
 
     /// Commits an offset for the group from outside.
     pub fn commit(&self, topic: &str, partition: i32, offset: i64) {
-        self.topics().commit(&self.id, &self.topic(topic), partition, offset);
+        self.commit_with(topic, partition, offset, "");
+    }
+
+    /// Commits an offset with metadata.
+    pub fn commit_with(&self, topic: &str, partition: i32, offset: i64, metadata: &str) {
+        self.topics().commit(&self.id, &self.topic(topic), partition, offset, metadata);
     }
 
     fn topics(&self) -> &Topics {

@@ -97,9 +97,16 @@ impl Topics {
     }
 
     /// Commits an offset for a group from outside.
-    pub(crate) fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) {
+    pub(crate) fn commit(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        metadata: &str,
+    ) {
         let partition = TopicPartition::new(topic, partition);
-        let commit = Commit { partition, offset, metadata: String::new() };
+        let commit = Commit { partition, offset, metadata: metadata.into() };
         self.admin.commit(group, &[commit], LONG).unwrap();
     }
 

@@ -51,6 +51,18 @@ fn a_worker_refuses_to_start_and_names_everything() {
     assert_rows(&app.rows("counts"), &[("amen".into(), 10)].into(), "nothing was changed");
 }
 
+/// What does not pass by itself ends the worker; it is not tried for ever.
+#[test]
+fn a_worker_does_not_go_on_from_what_a_newer_version_of_it_has_committed() {
+    let app = changed();
+    let newer = r#"{"v":2,"by":"somebody","epoch":7,"cut":1,"time":0,"agents":{}}"#;
+    app.commit_with("words", app.partition("words", "amen"), BEFORE as i64, newer);
+    let refused = app.run(&["--until-end"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    let error = refused.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(error.contains("a newer version of it has run here"), "{error}");
+}
+
 #[test]
 fn accept_keeps_the_tables_and_goes_on_from_the_offset() {
     check("accept", 10 + 10 - BEFORE);

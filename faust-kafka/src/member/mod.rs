@@ -187,6 +187,11 @@ impl Member {
         }
     }
 
+    /// Makes a [`poll`](Self::poll) that waits return, with nothing.
+    pub fn wake(&self) {
+        self.client.main.wake();
+    }
+
     fn rebalance(&self, event: &Event) -> Option<MemberEvent> {
         // SAFETY: the event is alive, and so is its list.
         let partitions = unsafe { entries(sys::rd_kafka_event_topic_partition_list(event.ptr())) };

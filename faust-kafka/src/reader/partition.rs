@@ -97,9 +97,18 @@ impl PartitionReader {
         // The queue is split off before the partition is assigned. The other way round, what is
         // fetched in between ends up in the queue of all partitions, where nobody looks.
         //
-        // SAFETY: the client is alive, the queue is ours.
-        let queue =
-            unsafe { Queue::own(sys::rd_kafka_queue_get_partition(rk, name.as_ptr(), partition)) };
+        // A topic that is new to the client is named before that: only then librdkafka asks at once who leads its
+        // partitions, and not within a second.
+        //
+        // SAFETY: the client is alive, the queue and the reference to the topic are ours.
+        let queue = unsafe {
+            let topic = sys::rd_kafka_topic_new(rk, name.as_ptr(), ptr::null_mut());
+            let queue = sys::rd_kafka_queue_get_partition(rk, name.as_ptr(), partition);
+            if !topic.is_null() {
+                sys::rd_kafka_topic_destroy(topic);
+            }
+            Queue::own(queue)
+        };
         let queue = queue.ok_or_else(|| refused("no partition has that number"))?;
         // SAFETY: the queue is alive. The callback's state is kept by this reader, which disables
         // the callback before it lets go of it.

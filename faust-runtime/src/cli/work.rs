@@ -41,8 +41,9 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
     };
     let endpoint = listener.as_ref().map(|listener| listener.endpoint().to_string());
     let up = async {
-        let stores = stores(session.settings.store, slot.stores()).await?;
+        // The client connects while the stores are opened.
         let connected = connect(&session).await?;
+        let stores = stores(session.settings.store, slot.stores()).await?;
         let worker = connected.worker(&session, stores, slot.id()).await?;
         crate::Result::<_>::Ok((connected, worker))
     };

@@ -102,13 +102,13 @@ impl Metadata {
     ) -> Result<Option<Self>, KafkaError> {
         match serde_json::from_str::<Self>(&commit.metadata) {
             Ok(metadata) if metadata.format == FORMAT => Ok(Some(metadata)),
-            Ok(metadata) => Err(KafkaError::failed(
-                of,
-                format!(
+            Ok(metadata) => Err(KafkaError::Refused {
+                what: of.to_string(),
+                cause: format!(
                     "its commit has format {}, this program knows {FORMAT}: a newer version of it has run here",
                     metadata.format
                 ),
-            )),
+            }),
             Err(_) => Ok(None),
         }
     }

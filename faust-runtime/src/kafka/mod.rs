@@ -56,6 +56,9 @@ pub(crate) enum KafkaError {
     /// The position is not in the log any more: retention or compaction removed it.
     #[error("{partition}: offset {offset} is not in the log")]
     OutOfRange { partition: TopicPartition, offset: Offset },
+    /// It is not allowed or not possible, and asking again is of no use: the cause says what to correct.
+    #[error("{what}: {cause}")]
+    Refused { what: String, cause: String },
     /// Anything else; the cause says what.
     #[error("{what}: {cause}")]
     Failed { what: String, cause: String },

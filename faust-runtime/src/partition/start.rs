@@ -18,13 +18,13 @@ use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_local;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Why a task does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum StartError {
-    /// The broker; it is tried again.
+    /// The broker; it is tried again unless that is of no use.
     #[error(transparent)]
     Retry(#[from] KafkaError),
     /// The disk.
@@ -60,8 +60,43 @@ struct Position {
     start: Offset,
 }
 
+/// From the first try to the next; doubled up to [`LONGEST`].
+const BACKOFF: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_secs(2);
+/// Whoever waits for another's transaction is the first to know that it has ended.
+const UNSTABLE: Duration = Duration::from_millis(100);
+/// From here on it is said why a task does not start.
+const STRANGE: Duration = Duration::from_millis(500);
+
+/// Starts a task, as often as it takes. What cannot pass fails the worker.
+pub(super) async fn start(shard: &Rc<Shard>, id: TaskId) {
+    let mut backoff = BACKOFF;
+    loop {
+        match try_start(shard, id).await {
+            Ok(()) => return,
+            Err(StartError::Retry(KafkaError::Unstable { .. })) => {
+                tracing::debug!(task = %id, "waiting for a transaction to end");
+                backoff = backoff.min(UNSTABLE);
+            }
+            Err(StartError::Retry(error)) if !matches!(error, KafkaError::Refused { .. }) => {
+                if backoff < STRANGE {
+                    tracing::debug!(task = %id, %error, "the task does not start yet");
+                } else {
+                    tracing::warn!(task = %id, %error, "the task does not start yet; trying again");
+                }
+            }
+            Err(error) => {
+                shard.worker.fail(format!("task {id} does not start: {error}"));
+                return;
+            }
+        }
+        sleep(backoff).await;
+        backoff = LONGEST.min(backoff * 2);
+    }
+}
+
 /// Starts a task and gives it to its shard.
-pub(super) async fn start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartError> {
+async fn try_start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartError> {
     let worker = &shard.worker;
     worker.monitor.task(id.group, id.partition, TaskState::Recovering);
     let mut positions = find_positions(shard, id).await?;
@@ -130,6 +165,7 @@ async fn recover_tables(shard: &Shard, id: TaskId) -> Result<Vec<(usize, Recover
         worker.topology.groups.get(id.group).map(|group| group.tables.clone()).unwrap_or_default();
     let mut all = Vec::new();
     for index in tables {
+        let _turn = shard.worker.recoveries.acquire().await;
         let worker = worker.clone();
         let done = worker.clone().place.run("recovery", move || async move {
             recover_table(&worker, index, id.partition).await

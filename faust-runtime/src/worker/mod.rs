@@ -9,6 +9,7 @@ mod topics;
 
 pub(crate) use place::Place;
 pub(crate) use run::Running;
+use topics::Counts;
 pub(crate) use topics::TopicsError;
 
 use crate::app::topology::{Topology, TopologyError};
@@ -28,7 +29,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 /// A worker: what pages, timers and tasks are bound to. Cheap to clone.
@@ -54,6 +55,8 @@ pub struct Inner {
     live: RwLock<HashSet<String>>,
     /// Transactional ids of members that are gone, and may have left a transaction open.
     departed: Mutex<BTreeSet<String>>,
+    /// Each recovery has a thread, and its writes one disk.
+    pub(crate) recoveries: Semaphore,
     /// The tasks that are here.
     tasks: RwLock<BTreeSet<TaskId>>,
     partitions: HashMap<TopicId, u32>,
@@ -74,6 +77,9 @@ pub(crate) struct WorkerConfig {
     /// Stays the same when the worker comes back: the group's instance id and the transactional ids are made of it.
     pub(crate) id: String,
 }
+
+/// How many tables' partitions may recover at once.
+const RECOVERIES: usize = 8;
 
 /// Why a worker does not start.
 #[derive(Debug, thiserror::Error)]
@@ -116,8 +122,8 @@ impl Worker {
         let WorkerConfig { app, settings, broker, stores, place, id } = config;
         let topology = Topology::new(&app, &settings).map_err(WorkerError::Topology)?;
         let replies = Replies::new(&id);
-        reach(&*broker, &settings).await?;
-        let counts = topics::prepare(&*broker, &topology, &settings).await?;
+        let existing = reach(&*broker, &settings).await?;
+        let counts = topics::prepare(&*broker, &topology, &settings, existing).await?;
         let partitions =
             counts.iter().map(|(name, count)| (broker.topic_id(name), *count)).collect();
         let producer = Mutex::new(broker.producer()?);
@@ -135,6 +141,7 @@ impl Worker {
             owners: RwLock::default(),
             live: RwLock::default(),
             departed: Mutex::default(),
+            recoveries: Semaphore::new(RECOVERIES),
             tasks: RwLock::default(),
             partitions,
             producer,
@@ -358,16 +365,18 @@ impl Worker {
     }
 }
 
-/// Waits for the broker, at most for the setting `broker_timeout`.
-async fn reach(broker: &dyn Broker, settings: &Settings) -> Result<(), KafkaError> {
+/// Waits for the broker, at most for the setting `broker_timeout`; its topics.
+async fn reach(broker: &dyn Broker, settings: &Settings) -> Result<Counts, KafkaError> {
     let deadline = Instant::now() + settings.broker_timeout;
     let mut backoff = Duration::from_millis(100);
     let mut said = false;
     loop {
-        let Err(error) = broker.topics().await else { return Ok(()) };
-        if Instant::now() + backoff >= deadline {
-            return Err(error);
-        }
+        let error = match broker.topics().await {
+            Ok(topics) => return Ok(topics.into_iter().collect()),
+            Err(error @ KafkaError::Refused { .. }) => return Err(error),
+            Err(error) if Instant::now() + backoff >= deadline => return Err(error),
+            Err(error) => error,
+        };
         if !std::mem::replace(&mut said, true) {
             let patience = settings.broker_timeout.as_secs();
             tracing::warn!("{error}; trying again for {patience} s");

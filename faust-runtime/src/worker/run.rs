@@ -44,10 +44,8 @@ impl Running {
             Control::new(worker.clone(), worker.assignment.clone(), member, shards.clone());
         let (stop, stopped) = oneshot::channel();
         worker.spawn("faust-control", move || control.run(stopped));
-        worker.spawn("faust-watch", {
-            let worker = worker.clone();
-            move || watch_partitions(worker)
-        });
+        let watch = worker.clone().watched("watching the topics", watch_partitions(worker.clone()));
+        worker.place.spawn_user(watch.boxed());
         let unfinished = Arc::new(AtomicUsize::new(worker.topology.tasks.len()));
         let jobs = start_jobs(&worker, &unfinished);
         Ok(Self { worker, shards, stop, jobs, unfinished })

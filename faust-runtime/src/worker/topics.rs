@@ -8,7 +8,7 @@ use crate::time::millis;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Why an app cannot run on the topics that are there.
 #[derive(Debug, thiserror::Error)]
@@ -34,15 +34,15 @@ pub(crate) enum TopicsError {
     Kafka(#[from] KafkaError),
 }
 
-type Counts = HashMap<Arc<str>, u32>;
+pub(super) type Counts = HashMap<Arc<str>, u32>;
 
 /// Creates what is missing, checks what is there; the partition counts of all topics, by their names in Kafka.
 pub(super) async fn prepare(
     broker: &dyn Broker,
     topology: &Topology,
     settings: &Settings,
+    existing: Counts,
 ) -> Result<Counts, TopicsError> {
-    let existing: Counts = broker.topics().await?.into_iter().collect();
     let mut wanted: Vec<NewTopic> = Vec::new();
     let mut grouped = vec![false; topology.topics.len()];
     for group in &topology.groups {
@@ -102,7 +102,10 @@ pub(super) async fn prepare(
     let dead_letters: Arc<str> = topology.dead_letters().into();
     wanted.push(plain(dead_letters, 1, settings));
     wanted.retain(|topic| !existing.contains_key(&topic.name));
-    create(broker, wanted).await
+    match wanted.is_empty() {
+        true => Ok(existing),
+        false => create(broker, wanted).await,
+    }
 }
 
 /// A topic that exists must have the declared count; its count.
@@ -117,19 +120,23 @@ fn check(existing: &Counts, name: &Arc<str>, def: &TopicDef) -> Result<Option<u3
     }
 }
 
+/// How long the broker may take to show a topic that it has created.
+const SHOWN: Duration = Duration::from_secs(10);
+
 /// Creates topics and waits until the broker shows them.
 async fn create(broker: &dyn Broker, wanted: Vec<NewTopic>) -> Result<Counts, TopicsError> {
     let names: Vec<Arc<str>> = wanted.iter().map(|topic| topic.name.clone()).collect();
-    if !wanted.is_empty() {
-        tracing::info!(topics = ?names, "creating topics");
-        broker.create_topics(wanted).await?;
-    }
-    for _ in 0..200 {
+    tracing::info!(topics = ?names, "creating topics");
+    broker.create_topics(wanted).await?;
+    let deadline = Instant::now() + SHOWN;
+    let mut pause = Duration::from_millis(2);
+    while Instant::now() < deadline {
         let counts: Counts = broker.topics().await?.into_iter().collect();
         if names.iter().all(|name| counts.get(name).is_some_and(|count| *count > 0)) {
             return Ok(counts);
         }
-        sleep(Duration::from_millis(50)).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
     Err(KafkaError::failed("creating topics", "the broker does not show them after 10 s").into())
 }

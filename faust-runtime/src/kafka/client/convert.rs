@@ -17,6 +17,9 @@ pub(super) fn failed(what: &str, error: native::Error) -> KafkaError {
             partition: TopicPartition::new(topic, partition.max(0) as u32),
             offset,
         },
+        error if error.is_lasting() => {
+            KafkaError::Refused { what: what.into(), cause: error.to_string() }
+        }
         error => KafkaError::failed(what, error),
     }
 }

@@ -4,8 +4,8 @@ use super::*;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::mpsc;
 
-/// How long one poll waits: so much later than asked the thread ends.
-const POLL: Duration = Duration::from_millis(50);
+/// How long one poll waits: so late it is seen that a rejoin can begin which had to wait for a rebalance.
+const POLL: Duration = Duration::from_millis(200);
 /// How long leaving may take.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -93,6 +93,11 @@ impl Membership {
         Ok(Self { member, events, stop, polling: Some(polling) })
     }
 
+    fn stop_polling(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.member.wake();
+    }
+
     pub(super) fn native(&self) -> Arc<native::Member> {
         self.member.clone()
     }
@@ -134,7 +139,7 @@ impl Member for Membership {
     }
 
     fn leave(&mut self) -> BoxFuture<'_, ()> {
-        self.stop.store(true, Ordering::Release);
+        self.stop_polling();
         let (member, polling) = (self.member.clone(), self.polling.take());
         async move {
             let left = tokio::task::spawn_blocking(move || {
@@ -153,6 +158,6 @@ impl Member for Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
+        self.stop_polling();
     }
 }

@@ -15,11 +15,14 @@ use futures::FutureExt;
 use producer::{Plain, Txn};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How many requests may be under way: the tasks of all partitions start at once.
+const REQUESTS: usize = 8;
 /// How long the first request may take: somebody waits for it.
 const FIRST: Duration = Duration::from_secs(3);
 
@@ -40,9 +43,11 @@ struct Inner {
     /// From the first answer until the client is dropped: whoever waits for the first one says so itself.
     in_use: Arc<AtomicBool>,
     admin: Admin,
-    data: OnceLock<Reader>,
-    restore: OnceLock<Reader>,
-    plain: OnceLock<Arc<native::Producer>>,
+    /// Each request has a thread while it waits for its answer.
+    requests: Semaphore,
+    data: Once<Reader>,
+    restore: Once<Reader>,
+    plain: Once<Arc<native::Producer>>,
     /// Lends its metadata to transactions.
     member: RwLock<Option<Arc<native::Member>>>,
     topics: Mutex<Topics>,
@@ -84,12 +89,25 @@ impl Client {
             session_timeout,
             in_use,
             admin,
-            data: OnceLock::new(),
-            restore: OnceLock::new(),
-            plain: OnceLock::new(),
+            requests: Semaphore::new(REQUESTS),
+            data: Once::default(),
+            restore: Once::default(),
+            plain: Once::default(),
             member: RwLock::new(None),
             topics: Mutex::default(),
         })))
+    }
+
+    /// Makes a request, when it is its turn.
+    fn request<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Inner) -> Result<R, KafkaError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<R, KafkaError>> {
+        async {
+            let _turn = self.0.requests.acquire().await;
+            self.blocking(call).await
+        }
+        .boxed()
     }
 
     /// Runs a blocking call away from the runtime's thread.
@@ -147,7 +165,7 @@ impl Inner {
                 KafkaError::Unreachable { address: self.address.clone(), cause: error.to_string() }
             }
             native::Error::UnstableOffsets { group } => KafkaError::Unstable { group },
-            error => KafkaError::failed(what, error),
+            error => failed(what, error),
         }
     }
 
@@ -156,19 +174,39 @@ impl Inner {
         topics.names.get(id.0 as usize).cloned().unwrap_or_default()
     }
 
+    fn data(&self) -> Result<Reader, KafkaError> {
+        self.data.get(|| Reader::data(&self.config, &self.group))
+    }
+
+    fn restoring(&self) -> Result<Reader, KafkaError> {
+        let group = format!("{}-restore", self.group);
+        self.restore.get(|| Reader::restore(&self.config, &group))
+    }
+
     /// The member, once joined.
     fn member(&self) -> Option<Arc<native::Member>> {
         self.member.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// A client that is made when it is first needed.
-fn made<T>(cell: &OnceLock<T>, make: impl FnOnce() -> native::Result<T>) -> Result<&T, KafkaError> {
-    if let Some(made) = cell.get() {
-        return Ok(made);
+/// A client that is made once, when it is first needed.
+struct Once<T>(Mutex<Option<T>>);
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
     }
-    let new = make().map_err(|error| failed("a Kafka client", error))?;
-    Ok(cell.get_or_init(|| new))
+}
+
+impl<T: Clone> Once<T> {
+    fn get(&self, make: impl FnOnce() -> native::Result<T>) -> Result<T, KafkaError> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*made {
+            return Ok(made.clone());
+        }
+        let new = make().map_err(|error| failed("a Kafka client", error))?;
+        Ok(made.insert(new).clone())
+    }
 }
 
 impl Broker for Client {
@@ -181,7 +219,7 @@ impl Broker for Client {
     }
 
     fn topics(&self) -> BoxFuture<'_, Result<Vec<(Arc<str>, u32)>, KafkaError>> {
-        self.blocking(|inner| {
+        self.request(|inner| {
             let topics = inner.admin.topics(FIRST).map_err(|e| inner.unreachable("topics", e))?;
             inner.in_use.store(true, Ordering::Relaxed);
             Ok(topics.into_iter().map(|t| (t.name.into(), t.partitions.max(0) as u32)).collect())
@@ -189,7 +227,7 @@ impl Broker for Client {
     }
 
     fn create_topics(&self, topics: Vec<NewTopic>) -> BoxFuture<'_, Result<(), KafkaError>> {
-        self.blocking(move |inner| {
+        self.request(move |inner| {
             let new = |topic: &NewTopic| {
                 let new = native::NewTopic::new(&*topic.name, topic.partitions as i32)
                     .replicas(i32::from(topic.replicas));
@@ -220,7 +258,7 @@ impl Broker for Client {
         if of.is_empty() {
             return std::future::ready(Ok(Vec::new())).boxed();
         }
-        self.blocking(move |inner| {
+        self.request(move |inner| {
             let spec = match at {
                 At::Start => OffsetSpec::Earliest,
                 At::End => OffsetSpec::Latest,
@@ -254,7 +292,7 @@ impl Broker for Client {
         if of.is_empty() {
             return std::future::ready(Ok(Vec::new())).boxed();
         }
-        self.blocking(move |inner| {
+        self.request(move |inner| {
             let partitions: Vec<_> = of.iter().map(to_tp).collect();
             let committed = inner
                 .admin
@@ -269,7 +307,7 @@ impl Broker for Client {
         &self,
         before: Vec<(TopicPartition, Offset)>,
     ) -> BoxFuture<'_, Result<(), KafkaError>> {
-        self.blocking(move |inner| {
+        self.request(move |inner| {
             let before: Vec<_> = before.iter().map(|(of, offset)| (to_tp(of), *offset)).collect();
             let deleted = inner.admin.delete_records(&before, TIMEOUT);
             for result in deleted.map_err(|e| inner.unreachable("deleting records", e))? {
@@ -285,18 +323,18 @@ impl Broker for Client {
         let member = member::Membership::join(&client, &self.0.group, config)?;
         let shared = member.native();
         *self.0.member.write().unwrap_or_else(PoisonError::into_inner) = Some(shared);
+        // They connect while the group decides who reads what.
+        self.0.restoring()?;
+        self.0.data()?;
         Ok(Box::new(member))
     }
 
     fn source(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
-        let reader = made(&self.0.data, || Reader::data(&self.0.config, &self.0.group))?;
-        source::open(reader, of, from)
+        source::open(&self.0.data()?, of, from)
     }
 
     fn restore(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
-        let group = format!("{}-restore", self.0.group);
-        let reader = made(&self.0.restore, || Reader::restore(&self.0.config, &group))?;
-        source::open(reader, of, from)
+        source::open(&self.0.restoring()?, of, from)
     }
 
     fn topic_id(&self, name: &str) -> TopicId {
@@ -312,8 +350,8 @@ impl Broker for Client {
     }
 
     fn producer(&self) -> Result<Box<dyn Producer>, KafkaError> {
-        let producer = made(&self.0.plain, || native::Producer::new(&self.0.config).map(Arc::new))?;
-        Ok(Box::new(Plain::new(self.0.clone(), producer.clone())))
+        let producer = self.0.plain.get(|| native::Producer::new(&self.0.config).map(Arc::new))?;
+        Ok(Box::new(Plain::new(self.0.clone(), producer)))
     }
 
     fn transactional(&self, id: &str) -> BoxFuture<'_, Result<Box<dyn Transactional>, KafkaError>> {

@@ -3,11 +3,11 @@
 mod cuts;
 mod outputs;
 
-use super::start::{self, StartError};
+use super::start;
 use super::task::{Task, TaskId};
 use crate::app::Guarantee;
 use crate::commit::{CommitError, Cut, Outcome, Owned};
-use crate::kafka::{KafkaError, Producer, SendError};
+use crate::kafka::{Producer, SendError};
 use crate::table::Budget;
 use crate::worker::Worker;
 use std::cell::{Cell, RefCell};
@@ -17,7 +17,7 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, spawn_local};
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// A cut for the committer, and where its outcome goes.
 pub(crate) type CutOrder = (Cut, oneshot::Sender<Result<Outcome, CommitError>>);
@@ -135,23 +135,7 @@ impl Shard {
     fn start(self: &Rc<Self>, id: TaskId) {
         let shard = self.clone();
         let starting = async move {
-            loop {
-                match start::start(&shard, id).await {
-                    Ok(()) => break,
-                    Err(StartError::Retry(KafkaError::Unstable { .. })) => {
-                        tracing::debug!(task = %id, "waiting for a transaction to end");
-                        sleep(Duration::from_millis(100)).await;
-                    }
-                    Err(StartError::Retry(error)) => {
-                        tracing::warn!(task = %id, %error, "the task does not start yet; trying again");
-                        sleep(Duration::from_millis(500)).await;
-                    }
-                    Err(error) => {
-                        shard.worker.fail(error.to_string());
-                        break;
-                    }
-                }
-            }
+            start::start(&shard, id).await;
             shard.starting.borrow_mut().remove(&id);
         };
         let starting = spawn_local(self.worker.clone().watched("starting a task", starting));

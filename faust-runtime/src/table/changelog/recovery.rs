@@ -2,6 +2,7 @@
 
 use crate::kafka::{At, Batch, Broker, KafkaError, Offset, TopicPartition};
 use crate::table::store::{Mark, Store, StoreBatch, StoreError, Stores};
+use futures::future::try_join;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,6 +16,9 @@ pub(crate) struct Recovered {
     /// How many changelog records it lacked.
     pub(crate) replayed: u64,
 }
+
+/// How long it rests when it was interrupted.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What recovery cannot mend.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +46,10 @@ pub(crate) async fn recover(
     report: Report<'_>,
 ) -> Result<Recovered, RecoveryError> {
     let log = vec![of.clone()];
-    let start = first(broker.offsets(log.clone(), At::Start).await?);
     // The end with open transactions: what is behind the last stable offset may still be committed.
-    let end = first(broker.offsets(log, At::End).await?);
+    let asked = (broker.offsets(log.clone(), At::Start), broker.offsets(log, At::End));
+    let (start, end) = try_join(asked.0, asked.1).await?;
+    let (start, end) = (first(start), first(end));
     let (store, mut mark) = open(stores, owner, table, of, start, end)?;
     let from = mark.changelog;
     let mut replayed = 0;
@@ -56,9 +61,11 @@ pub(crate) async fn recover(
         .await
         {
             Ok(()) => {}
-            Err(RecoveryError::Kafka(error)) if !matches!(error, KafkaError::OutOfRange { .. }) => {
+            Err(RecoveryError::Kafka(
+                error @ (KafkaError::Unreachable { .. } | KafkaError::Failed { .. }),
+            )) => {
                 tracing::warn!(%error, changelog = %of, "recovery was interrupted; going on");
-                sleep(Duration::from_millis(500)).await;
+                sleep(PAUSE).await;
             }
             Err(error) => return Err(error),
         }

@@ -1,5 +1,6 @@
 //! Rows on disk, in fjall: one database a worker, one keyspace for each partition of each table, named
-//! `table/partition@n`. Of several n the highest counts; a store that is set aside stays under its own.
+//! `table/partition@n`. Of several n the highest counts; a store that is set aside stays under its own. A keyspace is made
+//! with its first row: that takes a dozen writes to the disk, one after the other for all of them.
 //! Batches are journaled but not synced: safe against a process crash, and the changelog has the rest.
 
 use super::*;
@@ -7,6 +8,7 @@ use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The keyspace of the mark sorts before every row.
@@ -56,13 +58,16 @@ impl FjallStores {
         let names = self.database.list_keyspace_names();
         names.iter().filter_map(|name| name.strip_prefix(&prefix)?.parse().ok()).max()
     }
+}
 
-    fn keyspace(&self, table: &str, partition: u32, n: u32) -> Result<Keyspace, StoreError> {
-        let name = format!("{table}/{partition}@{n}");
-        self.database
-            .keyspace(&name, KeyspaceCreateOptions::default)
-            .map_err(|error| io(&self.path, &error))
-    }
+fn name(table: &str, partition: u32, n: u32) -> String {
+    format!("{table}/{partition}@{n}")
+}
+
+/// Opens a keyspace, or makes it.
+fn keyspace(database: &Database, path: &Path, name: &str) -> Result<Keyspace, StoreError> {
+    let opened = database.keyspace(name, KeyspaceCreateOptions::default);
+    opened.map_err(|error| io(path, &error))
 }
 
 /// Why a database does not open.
@@ -87,27 +92,32 @@ fn io(path: &Path, cause: &dyn std::fmt::Display) -> StoreError {
 
 impl Stores for FjallStores {
     fn open(&self, table: &str, partition: u32) -> Result<Arc<dyn Store>, StoreError> {
-        let n = self.generation(table, partition).unwrap_or(0);
-        let keyspace = self.keyspace(table, partition, n)?;
+        let n = self.generation(table, partition);
         let store = FjallStore {
             database: self.database.clone(),
-            keyspace,
+            name: name(table, partition, n.unwrap_or(0)),
+            keyspace: OnceLock::new(),
             path: self.path.clone(),
             rows: AtomicU64::new(0),
         };
+        if n.is_some() {
+            store.keyspace()?;
+        }
         store.rows.store(store.mark()?.map_or(0, |mark| mark.rows), Ordering::Relaxed);
         Ok(Arc::new(store))
     }
 
     fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
         let n = self.generation(table, partition).map_or(0, |n| n + 1);
-        self.keyspace(table, partition, n).map(|_| ())
+        keyspace(&self.database, &self.path, &name(table, partition, n)).map(|_| ())
     }
 }
 
 struct FjallStore {
     database: Database,
-    keyspace: Keyspace,
+    name: String,
+    /// None before the first row.
+    keyspace: OnceLock<Keyspace>,
     path: PathBuf,
     rows: AtomicU64,
 }
@@ -120,6 +130,14 @@ fn row_key(key: &[u8]) -> Vec<u8> {
 }
 
 impl FjallStore {
+    fn keyspace(&self) -> Result<&Keyspace, StoreError> {
+        if let Some(keyspace) = self.keyspace.get() {
+            return Ok(keyspace);
+        }
+        let made = keyspace(&self.database, &self.path, &self.name)?;
+        Ok(self.keyspace.get_or_init(|| made))
+    }
+
     fn io(&self, error: ::fjall::Error) -> StoreError {
         io(&self.path, &error)
     }
@@ -127,7 +145,8 @@ impl FjallStore {
 
 impl Store for FjallStore {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let value = self.keyspace.get(row_key(key)).map_err(|error| self.io(error))?;
+        let Some(keyspace) = self.keyspace.get() else { return Ok(None) };
+        let value = keyspace.get(row_key(key)).map_err(|error| self.io(error))?;
         Ok(value.map(Bytes::from))
     }
 
@@ -136,7 +155,8 @@ impl Store for FjallStore {
         from: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        for row in self.keyspace.range(row_key(from)..) {
+        let Some(keyspace) = self.keyspace.get() else { return Ok(()) };
+        for row in keyspace.range(row_key(from)..) {
             let (key, value) = row.into_inner().map_err(|error| self.io(error))?;
             let Some((_, key)) = key.split_first() else { continue };
             if !visit(key, &value) {
@@ -147,31 +167,33 @@ impl Store for FjallStore {
     }
 
     fn write(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError> {
+        let keyspace = self.keyspace()?;
         let mut write = self.database.batch().durability(Some(PersistMode::Buffer));
         let mut added = batch.added;
         if let Some(below) = batch.remove_below {
-            for row in self.keyspace.range(vec![ROW]..row_key(below)) {
+            for row in keyspace.range(vec![ROW]..row_key(below)) {
                 let key = row.key().map_err(|error| self.io(error))?;
-                write.remove(&self.keyspace, key);
+                write.remove(keyspace, key);
                 added -= 1;
             }
         }
         for (key, value) in &batch.rows {
             match value {
-                Some(value) => write.insert(&self.keyspace, row_key(key), *value),
-                None => write.remove(&self.keyspace, row_key(key)),
+                Some(value) => write.insert(keyspace, row_key(key), *value),
+                None => write.remove(keyspace, row_key(key)),
             }
         }
         let mark = mark.after(self.rows.load(Ordering::Relaxed), added);
         let text = serde_json::to_vec(&mark).map_err(|error| io(&self.path, &error))?;
-        write.insert(&self.keyspace, MARK, text);
+        write.insert(keyspace, MARK, text);
         write.commit().map_err(|error| self.io(error))?;
         self.rows.store(mark.rows, Ordering::Relaxed);
         Ok(())
     }
 
     fn mark(&self) -> Result<Option<Mark>, StoreError> {
-        let Some(text) = self.keyspace.get(MARK).map_err(|error| self.io(error))? else {
+        let Some(keyspace) = self.keyspace.get() else { return Ok(None) };
+        let Some(text) = keyspace.get(MARK).map_err(|error| self.io(error))? else {
             return Ok(None);
         };
         serde_json::from_slice(&text).map(Some).map_err(|error| StoreError::Damaged {

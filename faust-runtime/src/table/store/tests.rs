@@ -75,6 +75,17 @@ fn fjall_does_what_every_store_does() {
 }
 
 #[test]
+fn a_store_without_rows_is_not_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = FjallStores::open(&folder.path().join("stores")).unwrap();
+    let store = stores.open("t", 7).unwrap();
+    assert_eq!((store.get(b"a").unwrap(), store.mark().unwrap(), store.len()), (None, None, 0));
+    assert!(rows(&*store, b"").is_empty() && stores.partitions("t").is_empty());
+    store.write(&put(&[("a", Some("1"))], 1), &mark(1)).unwrap();
+    assert_eq!((rows(&*store, b"").len(), stores.partitions("t")), (1, [7].into()));
+}
+
+#[test]
 fn a_store_that_is_written_behind_does_what_every_store_does() {
     let disk = Disk::default();
     check(&BehindStores::new(Arc::new(MemoryStores::new(disk))).unwrap());
