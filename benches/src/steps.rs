@@ -7,10 +7,12 @@ use faust::{App, Guarantee};
 use tokio::runtime::{Builder, Runtime};
 
 /// A record of which only the key is decoded.
-#[topic("in", key = word)]
-pub struct Key {
+#[topic("in")]
+pub struct Key<'a> {
     /// The word.
-    pub word: String,
+    pub key: &'a str,
+    /// Something that nobody reads.
+    pub value: Lazy<'a, ()>,
 }
 
 /// The same record, of which the value is decoded.
@@ -22,9 +24,9 @@ pub struct Json {
 
 /// What is sent.
 #[topic("out", key = word)]
-pub struct Sent {
+pub struct Sent<'a> {
     /// The word.
-    pub word: String,
+    pub word: &'a str,
     /// A number.
     pub count: u64,
 }
@@ -39,12 +41,12 @@ pub struct Number {
 }
 
 #[agent]
-async fn once(_: Event<Key>) -> Result<()> {
+async fn once(_: Event<Key<'_>>) -> Result<()> {
     Ok(())
 }
 
 #[agent]
-async fn again(_: Event<Key>) -> Result<()> {
+async fn again(_: Event<Key<'_>>) -> Result<()> {
     Ok(())
 }
 
@@ -54,18 +56,18 @@ async fn parse(_: Event<Json>) -> Result<()> {
 }
 
 #[agent]
-async fn update(word: Event<Key>, rows: Table<Number>) -> Result<()> {
-    rows.update(&word.word, |n| *n += 1).await
+async fn update(word: Event<Key<'_>>, rows: Table<Number>) -> Result<()> {
+    rows.update(word.key, |n| *n += 1).await
 }
 
 #[agent]
-async fn send(word: Event<Key>, sent: Sink<Sent>) -> Result<()> {
-    sent.send(Sent { word: word.into_inner().word, count: 1 }).await
+async fn send(word: Event<Key<'_>>, sent: Sink<Sent<'_>>) -> Result<()> {
+    sent.send(Sent { word: word.key, count: 1 }).await
 }
 
 #[agent]
-async fn latest(word: Event<Key>, sent: Sink<Sent>) -> Result<()> {
-    sent.send_latest(Sent { word: word.into_inner().word, count: 1 }).await
+async fn latest(word: Event<Key<'_>>, sent: Sink<Sent<'_>>) -> Result<()> {
+    sent.send_latest(Sent { word: word.key, count: 1 }).await
 }
 
 /// Reads, decodes the key, calls, settles: with the broker in memory the base of all others.

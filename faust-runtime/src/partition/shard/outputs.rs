@@ -1,21 +1,25 @@
-//! Outputs under at-least-once leave by the plain producer: plain ones when the agents give way, those of
-//! `send_latest` when there is nothing more to read, or a little later.
+//! Outputs under at-least-once leave by the plain producer: at once when there is nothing more to read, else some
+//! together, because each parcel costs the producer and the broker as much as a hundred records.
 
 use super::*;
 use crate::commit::Outbox;
 
-/// How long an output of `send_latest` may wait under at-least-once.
+/// How long a plain output may wait while there is more to read.
+const PLAIN: Duration = Duration::from_millis(5);
+/// How many bytes of outputs leave without waiting for more.
+const PARCEL: usize = 128 << 10;
+/// How long an output of `send_latest` may wait.
 const LATEST: Duration = Duration::from_millis(20);
-/// The time that an output of `send_latest` holds the next ones back: agents that are behind merge more, and sending
-/// takes no more than a small part of their time.
+/// The time that an output of `send_latest` holds the next ones back, so that agents that are busy merge more, and
+/// sending takes no more than a part of their time.
 const PACE: Duration = Duration::from_micros(2);
 
 /// What waits under at-least-once.
 #[derive(Default)]
 pub(super) struct Outputs {
-    /// Plain outputs wait.
-    plain: Cell<bool>,
-    /// What waits in `send_latest` leaves at the latest then.
+    /// When plain outputs leave.
+    plain: Cell<Option<Instant>>,
+    /// When what waits in `send_latest` leaves; plain outputs go with it.
     latest: Cell<Option<Instant>>,
     /// Not before this.
     not_before: Cell<Option<Instant>>,
@@ -27,11 +31,28 @@ pub(super) struct Outputs {
     pub(super) sending: tokio::sync::Mutex<()>,
 }
 
+/// Sets a time unless it is set to an earlier one.
+fn hasten(time: &Cell<Option<Instant>>, to: Instant) -> bool {
+    let sooner = time.get().is_none_or(|time| to < time);
+    if sooner {
+        time.set(Some(to));
+    }
+    sooner
+}
+
 impl Shard {
     /// An event is done whose outputs wait.
     pub(crate) fn outputs_wait(&self, bytes: usize) {
-        self.waiting.set(self.waiting.get() + bytes);
-        if !self.exactly_once && !self.outputs.plain.replace(true) {
+        let waiting = self.waiting.get() + bytes;
+        self.waiting.set(waiting);
+        if self.exactly_once {
+            return;
+        }
+        let first = self.outputs.plain.get().is_none();
+        let full = waiting >= PARCEL && waiting - bytes < PARCEL;
+        if first || full {
+            let wait = if full { Duration::ZERO } else { PLAIN };
+            hasten(&self.outputs.plain, Instant::now() + wait);
             self.outputs.changed.notify_one();
         }
     }
@@ -45,13 +66,20 @@ impl Shard {
         }
     }
 
-    /// An agent waits for records. When all do, and have read everything that there is, what `send_latest` holds back
-    /// need not wait: only who is behind gains by merging more.
+    /// An agent waits for records. When all do, and have read everything that there is, what waits leaves: only who is
+    /// behind gains by sending more at a time.
     pub(crate) fn waits_for_records(&self) {
-        let Some(due) = self.outputs.latest.get() else { return };
-        let soon = self.outputs.not_before.get().unwrap_or(due - LATEST);
-        if soon < due && self.tasks.borrow().values().all(|running| running.task.is_drained()) {
-            self.outputs.latest.set(Some(soon));
+        let (plain, latest) = (self.outputs.plain.get(), self.outputs.latest.get());
+        if plain.is_none() && latest.is_none() {
+            return;
+        }
+        if !self.tasks.borrow().values().all(|running| running.task.is_drained()) {
+            return;
+        }
+        let now = Instant::now();
+        let sooner = plain.is_some() && hasten(&self.outputs.plain, now);
+        let soon = self.outputs.not_before.get().map_or(now, |time| time.max(now));
+        if (latest.is_some() && hasten(&self.outputs.latest, soon)) || sooner {
             self.outputs.changed.notify_one();
         }
     }
@@ -59,7 +87,10 @@ impl Shard {
     /// As much waits as may.
     pub(super) fn outputs_crowd(&self) {
         self.outputs.crowd.set(true);
-        self.outputs.latest.set(self.outputs.latest.get().map(|_| Instant::now()));
+        let now = Instant::now();
+        for time in [&self.outputs.plain, &self.outputs.latest] {
+            time.set(time.get().map(|_| now));
+        }
         self.outputs.changed.notify_one();
     }
 
@@ -76,45 +107,38 @@ impl Shard {
     pub(super) async fn outputs_loop(self: Rc<Self>) {
         let mut outbox = Outbox::default();
         loop {
-            match self.outputs.latest.get() {
-                _ if self.outputs.plain.get() => {}
-                Some(due) if due <= Instant::now() => {}
-                Some(due) => {
-                    let _ = timeout_at(due, self.outputs.changed.notified()).await;
-                    continue;
-                }
-                None => {
-                    self.outputs.changed.notified().await;
-                    continue;
-                }
+            let times = [self.outputs.plain.get(), self.outputs.latest.get()];
+            let Some(next) = times.into_iter().flatten().min() else {
+                self.outputs.changed.notified().await;
+                continue;
+            };
+            if next > Instant::now() {
+                let _ = timeout_at(next, self.outputs.changed.notified()).await;
+                continue;
             }
             let _sending = self.outputs.sending.lock().await;
             let tasks: Vec<Rc<Task>> =
                 self.tasks.borrow().values().map(|running| running.task.clone()).collect();
-            let latest = self.outputs_leave();
+            let latest = self.outputs.latest.get().is_some_and(|time| time <= Instant::now());
+            self.outputs.plain.set(None);
+            if latest {
+                self.outputs.latest.set(None);
+            }
+            self.outputs_taken();
+            let mut sent = 0;
             for task in tasks {
                 task.take_outputs(latest, &mut outbox);
+                sent += outbox.len();
                 if let Err(error) = self.send_all(&outbox).await {
                     self.worker.fail(error.to_string());
                 }
-                if latest {
-                    let pace = PACE * u32::try_from(outbox.len()).unwrap_or(u32::MAX);
-                    self.outputs.not_before.set(Some(Instant::now() + pace.min(LATEST)));
-                }
                 outbox.clear();
             }
+            if latest {
+                let pace = PACE * u32::try_from(sent).unwrap_or(u32::MAX);
+                self.outputs.not_before.set(Some(Instant::now() + pace.min(LATEST)));
+            }
         }
-    }
-
-    /// What waits is about to be taken; whether that of `send_latest` too.
-    fn outputs_leave(&self) -> bool {
-        let latest = self.outputs.latest.get().is_some_and(|due| due <= Instant::now());
-        if latest {
-            self.outputs.latest.set(None);
-        }
-        self.outputs.plain.set(false);
-        self.outputs_taken();
-        latest
     }
 
     /// Sends to the plain producer, waiting for room.
