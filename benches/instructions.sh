@@ -51,7 +51,7 @@ if [ $mode = profile ]; then
   exit
 fi
 
-apps="once twice parse update send latest direct shuffle"
+apps="once twice parse own update send latest direct shuffle"
 export -f count
 export work path records keys
 for app in $apps; do echo "$app exactly_once"; echo "$app at_least_once"; done | xargs -P 2 -L 1 bash -c 'count "$0" "$1"'

@@ -22,6 +22,7 @@ fn main() -> Result<()> {
         "once" => run::<steps::Once>(guarantee, records, keys, true),
         "twice" => run::<steps::Twice>(guarantee, records, keys, true),
         "parse" => run::<steps::Parse>(guarantee, records, keys, true),
+        "own" => run::<steps::Own>(guarantee, records, keys, true),
         "update" => run::<steps::Update>(guarantee, records, keys, true),
         "send" => run::<steps::Send>(guarantee, records, keys, true),
         "latest" => run::<steps::Latest>(guarantee, records, keys, true),
