@@ -44,10 +44,10 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
         // The client connects while the stores are opened.
         let connected = connect(&session).await?;
         let stores = stores(session.settings.store, slot.stores()).await?;
-        let worker = connected.worker(&session, stores, slot.id()).await?;
-        crate::Result::<_>::Ok((connected, worker))
+        let worker = connected.worker(&session, stores.clone(), slot.id()).await?;
+        crate::Result::<_>::Ok((connected, stores, worker))
     };
-    let (connected, worker) = tokio::select! {
+    let (connected, stores, worker) = tokio::select! {
         up = up => up?,
         () = signals.stop() => return Ok(()),
     };
@@ -70,6 +70,7 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
         Ok(()) => outcome,
         Err(_) => outcome.and(Err(NOT_COMMITTED.into())),
     };
+    spawn_blocking(move || stores.close()).await?;
     drop(stop_web);
     if let Some(web) = web {
         match timeout(LAST_ANSWERS, web).await {

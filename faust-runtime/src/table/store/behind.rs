@@ -23,7 +23,7 @@ pub(crate) struct BehindStores {
     /// What is open, or is closed and has rows that wait.
     open: Mutex<HashMap<(String, u32), Weak<Behind>>>,
     writer: Arc<Writer>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl BehindStores {
@@ -31,7 +31,7 @@ impl BehindStores {
         let writer = Arc::new(Writer::default());
         let run = writer.clone();
         let thread = std::thread::Builder::new().name("faust-store".into());
-        let thread = Some(thread.spawn(move || run.run())?);
+        let thread = Mutex::new(Some(thread.spawn(move || run.run())?));
         Ok(Self { below, open: Mutex::default(), writer, thread })
     }
 
@@ -70,17 +70,25 @@ impl Stores for BehindStores {
         }
         self.below.set_aside(table, partition)
     }
-}
 
-impl Drop for BehindStores {
-    /// Waits until everything is written.
-    fn drop(&mut self) {
-        self.writer.lock().closed = true;
-        self.writer.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
+    fn close(&self) {
+        {
+            let mut orders = self.writer.lock();
+            orders.closed = true;
+            self.writer.changed.notify_all();
+            self.writer.room.notify_all();
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
             // It has said itself what failed.
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for BehindStores {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -325,8 +333,9 @@ impl Store for Behind {
     }
 
     fn write(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError> {
-        // What expires is found in the store below; and a disk that has refused is asked again, for its reason.
-        if batch.remove_below.is_some() || self.read().failed {
+        // What expires is found in the store below; a disk that has refused is asked again, for its reason; and when
+        // the stores are closed nobody else would write.
+        if batch.remove_below.is_some() || self.read().failed || self.writer.lock().closed {
             self.flush()?;
             self.below.write(batch, mark)?;
             self.change().mark = Some(mark.clone());

@@ -97,4 +97,6 @@ pub(crate) trait Stores: Send + Sync {
     fn open(&self, table: &str, partition: u32) -> Result<Arc<dyn Store>, StoreError>;
     /// Sets a store aside under another name, so that the next `open` makes a new one.
     fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError>;
+    /// Nothing more is written: returns when what was written is in the stores.
+    fn close(&self) {}
 }
