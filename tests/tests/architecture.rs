@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "worker",
         &["app", "commit", "consumer", "kafka", "monitor", "partition", "rpc", "schedule", "table"],
     ),
-    ("handle", &["agent", "commit", "kafka", "partition", "rpc", "table", "web", "worker"]),
+    ("handle", &["agent", "kafka", "partition", "rpc", "table", "web", "worker"]),
     ("web", &["agent", "app", "kafka", "monitor", "table", "worker"]),
     ("cli", &["agent", "app", "kafka", "table", "worker", "web"]),
     ("testing", &["agent", "app", "handle", "kafka", "table", "web", "worker"]),
