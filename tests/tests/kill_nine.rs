@@ -16,7 +16,7 @@ fn kill_ten_times(guarantee: &str, seed: u64) -> App {
         app.send_text(&lines(n * LINES..(n + 1) * LINES));
         let worker = app.start(0);
         worker.wait_until_printed("commits");
-        sleep(moment(seed, n as u64, 2000));
+        sleep(moment(seed, n as u64, 500));
         worker.kill();
         interrupted += usize::from(!app.is_processed());
     }
