@@ -64,9 +64,15 @@ fn name(table: &str, partition: u32, n: u32) -> String {
     format!("{table}/{partition}@{n}")
 }
 
+/// How much one keyspace, and how much all together, may keep in memory before it is written out; fjall's own limits,
+/// 64 and 512 MiB, are for databases that have a machine to themselves.
+const MEMTABLE: u64 = 16 << 20;
+const JOURNALS: u64 = 128 << 20;
+
 /// Opens a keyspace, or makes it.
 fn keyspace(database: &Database, path: &Path, name: &str) -> Result<Keyspace, StoreError> {
-    let opened = database.keyspace(name, KeyspaceCreateOptions::default);
+    let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
+    let opened = database.keyspace(name, options);
     opened.map_err(|error| io(path, &error))
 }
 
@@ -78,7 +84,7 @@ enum Opening {
 
 /// fjall panics at some torn journals (3.1, after a full disk): that is damage like any other.
 fn open_database(path: &Path) -> Result<Database, Opening> {
-    match catch_unwind(|| Database::builder(path).open()) {
+    match catch_unwind(|| Database::builder(path).max_journaling_size(JOURNALS).open()) {
         Ok(Ok(database)) => Ok(database),
         Ok(Err(::fjall::Error::Io(error))) => Err(Opening::Disk(io(path, &error))),
         Ok(Err(error)) => Err(Opening::Damaged(error.to_string())),
