@@ -23,7 +23,7 @@ trap 'rm -rf "$work"' EXIT
 
 # count APP GUARANTEE: only what happens in `measured`, so start and warm-up are not in it.
 count() {
-  valgrind --tool=callgrind --callgrind-out-file="$work/$1.$2" --collect-atstart=no --toggle-collect='*measured*' \
+  valgrind --tool=callgrind --vgdb=no --callgrind-out-file="$work/$1.$2" --collect-atstart=no --toggle-collect='*measured*' \
     "$path" "$1" "$2" "$records" "$keys" > "$work/log.$1.$2" 2>&1 || { cat "$work/log.$1.$2" >&2; exit 255; }
 }
 # each GUARANTEE: prints `APP GUARANTEE ENGINE BROKER`, instructions a record.

@@ -27,8 +27,14 @@ mod codec {
     }
 
     #[divan::bench]
-    fn decode_json() -> steps::Json {
-        <steps::Json as Record>::decode(black_box(None), black_box(Some(VALUE))).expect("a record")
+    fn decode_json() -> steps::Json<'static> {
+        <steps::Json<'_> as Record>::decode(black_box(None), black_box(Some(VALUE)))
+            .expect("a record")
+    }
+
+    #[divan::bench]
+    fn decode_json_owned() -> steps::Owned {
+        <steps::Owned as Record>::decode(black_box(None), black_box(Some(VALUE))).expect("a record")
     }
 
     #[divan::bench]
@@ -214,6 +220,7 @@ mod events {
         once steps::Once, true;
         twice steps::Twice, true;
         parse steps::Parse, true;
+        own steps::Own, true;
         update steps::Update, true;
         send steps::Send, true;
         latest steps::Latest, true;

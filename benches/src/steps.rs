@@ -15,9 +15,16 @@ pub struct Key<'a> {
     pub value: Lazy<'a, ()>,
 }
 
-/// The same record, of which the value is decoded.
+/// The same record, of which the value is decoded where it lies.
 #[topic("in")]
-pub struct Json {
+pub struct Json<'a> {
+    /// The word.
+    pub word: &'a str,
+}
+
+/// The same, with a word of its own.
+#[topic("in")]
+pub struct Owned {
     /// The word.
     pub word: String,
 }
@@ -51,7 +58,12 @@ async fn again(_: Event<Key<'_>>) -> Result<()> {
 }
 
 #[agent]
-async fn parse(_: Event<Json>) -> Result<()> {
+async fn parse(_: Event<Json<'_>>) -> Result<()> {
+    Ok(())
+}
+
+#[agent]
+async fn own(_: Event<Owned>) -> Result<()> {
     Ok(())
 }
 
@@ -81,6 +93,10 @@ pub struct Twice;
 /// Decodes the value.
 #[app("steps", agents(parse))]
 pub struct Parse;
+
+/// Decodes the value into memory of its own.
+#[app("steps", agents(own))]
+pub struct Own;
 
 /// Changes a row for each event.
 #[app("steps", agents(update))]

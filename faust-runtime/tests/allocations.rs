@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 // Both would be the allocator of the process.
 #![cfg(not(feature = "mimalloc"))]
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use allocation_counter::measure;
 use faust::prelude::*;
