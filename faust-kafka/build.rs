@@ -1,5 +1,6 @@
 //! Compiles the C part: error codes as plain integers, and what needs librdkafka's internal headers:
-//! the assignor, reading messages in batches, and the first meeting with a broker.
+//! the assignor, calls on a client's main thread, the first meeting with a broker, and a look at a
+//! whole batch of messages.
 
 use std::{env, path::PathBuf};
 
@@ -17,6 +18,7 @@ fn main() {
     cc::Build::new()
         .file("shim/codes.c")
         .file("shim/assignor.c")
+        .file("shim/calls.c")
         .file("shim/meeting.c")
         .file("shim/messages.c")
         .include(PathBuf::from(root).join("src"))

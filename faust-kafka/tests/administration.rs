@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use faust_kafka::{
     Admin, Commit, Config, Error, Isolation, NewTopic, OffsetSpec, Producer, Record, TopicPartition,
@@ -53,6 +56,32 @@ fn a_topic_with_a_setting_that_is_not_one_is_refused() {
     let topics = [NewTopic::new(unique("bad"), 1).set("cleanup.policy", "polish")];
     let error = admin().create_topics(&topics, SOON).unwrap().remove(0).unwrap_err();
     assert!(matches!(&error, Error::Request { what, .. } if what.contains("bad-")), "{error}");
+}
+
+/// The leaders of all these are looked for at once, and each answer tells something about the others.
+#[test]
+fn many_threads_ask_for_the_offsets_of_topics_that_the_client_does_not_know_yet() {
+    let topics: Vec<String> = (0..200).map(|_| unique("many")).collect();
+    let new: Vec<_> = topics.iter().map(|topic| NewTopic::new(topic, 1)).collect();
+    for created in admin().create_topics(&new, SOON).unwrap() {
+        created.unwrap();
+    }
+    let last = topics.last().unwrap();
+    support::eventually("the topics are known", || {
+        admin().topic(last, SOON).is_ok_and(|info| info.leaderless == 0)
+    });
+    let admin = &admin();
+    thread::scope(|scope| {
+        for some in topics.chunks(25) {
+            scope.spawn(move || {
+                for topic in some {
+                    let spec = [(TopicPartition::new(topic, 0), OffsetSpec::Latest)];
+                    let ends = admin.list_offsets(&spec, Isolation::ReadUncommitted, SOON).unwrap();
+                    assert!(matches!(ends[..], [Ok(Some(0))]), "{ends:?}");
+                }
+            });
+        }
+    });
 }
 
 #[test]

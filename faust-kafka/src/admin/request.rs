@@ -1,7 +1,7 @@
 //! One request: asked through a queue of its own, answered by an event.
 
 use std::{
-    ffi::{c_char, c_int},
+    ffi::{c_char, c_int, c_void},
     time::Duration,
 };
 
@@ -19,6 +19,11 @@ unsafe extern "C" {
         timeout_ms: c_int,
         operation: c_int,
     ) -> c_int;
+    fn faust_on_main(
+        rk: *mut sys::rd_kafka_t,
+        run: unsafe extern "C" fn(*mut c_void),
+        argument: *mut c_void,
+    );
 }
 
 /// Options of a request.
@@ -38,6 +43,15 @@ impl Drop for Options {
 }
 
 impl Admin {
+    /// Calls librdkafka on the client's main thread: requests that begin on another one can meet there with themselves.
+    fn on_main<F: FnOnce()>(&self, call: F) {
+        let mut call = Some(call);
+        // SAFETY: the client is alive. The closure stays where it is until it has run, because this waits for that; it
+        // holds pointers to objects of librdkafka's, which are made for any thread, and runs on one thread only. A
+        // panic does not get out of `run`, whose ABI is C.
+        unsafe { faust_on_main(self.0.ptr(), run::<F>, (&raw mut call).cast()) };
+    }
+
     /// Makes a request and waits for its answer. `ask` gets the client, the options and the queue
     /// for the answer.
     pub(super) fn request(
@@ -59,7 +73,7 @@ impl Admin {
         );
         // SAFETY: the options are alive.
         unsafe { faust_request_timeout(options.ptr(), millis(timeout), operation.into()) };
-        ask(self.0.ptr(), &options, queue.ptr());
+        self.on_main(|| ask(self.0.ptr(), &options, queue.ptr()));
         // The request times out by itself; the margin is for that answer to arrive.
         let answer = queue.poll(timeout + Duration::from_millis(500)).ok_or_else(late)?;
         match answer.code() {
@@ -67,6 +81,18 @@ impl Admin {
             Code::TIMED_OUT | Code::REQUEST_TIMED_OUT => Err(late()),
             code => Err(Error::Request { what: what.to_owned(), code, text: answer.text() }),
         }
+    }
+}
+
+/// Runs the closure that `call` points to.
+///
+/// # Safety
+/// `call` points to an `Option<F>` that nobody else uses meanwhile.
+unsafe extern "C" fn run<F: FnOnce()>(call: *mut c_void) {
+    // SAFETY: as promised.
+    let call = unsafe { &mut *call.cast::<Option<F>>() };
+    if let Some(call) = call.take() {
+        call();
     }
 }
 
