@@ -5,6 +5,7 @@
 
 use super::*;
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
@@ -125,11 +126,14 @@ impl Writer {
                 Some((at, _)) if hurry || *at <= now => {
                     let next = orders.due.pop_front();
                     drop(orders);
-                    if let Some((_, store)) = next
-                        && let Err(error) = store.flush()
-                    {
-                        // The next commit fails with it.
-                        tracing::error!(%error, "rows cannot be written");
+                    if let Some((_, store)) = next {
+                        // The next commit fails with what fails here.
+                        match catch_unwind(AssertUnwindSafe(|| store.flush())) {
+                            Ok(Ok(())) => {}
+                            Ok(Err(error)) => tracing::error!(%error, "rows cannot be written"),
+                            Err(_) => store.change().failed = true,
+                        }
+                        self.room.notify_all();
                     }
                     orders = self.lock();
                 }
@@ -157,7 +161,7 @@ impl Writer {
         if orders.bytes > LIMIT {
             self.changed.notify_all();
         }
-        while orders.bytes > 2 * LIMIT && !orders.closed {
+        while orders.bytes > 2 * LIMIT && !orders.closed && !orders.due.is_empty() {
             orders = self.room.wait(orders).unwrap_or_else(PoisonError::into_inner);
         }
     }
