@@ -76,8 +76,11 @@ fn many_threads_ask_for_the_offsets_of_topics_that_the_client_does_not_know_yet(
             scope.spawn(move || {
                 for topic in some {
                     let spec = [(TopicPartition::new(topic, 0), OffsetSpec::Latest)];
-                    let ends = admin.list_offsets(&spec, Isolation::ReadUncommitted, SOON).unwrap();
-                    assert!(matches!(ends[..], [Ok(Some(0))]), "{ends:?}");
+                    // A leader that was just named may not know it yet.
+                    support::eventually("the leader leads", || {
+                        let ends = admin.list_offsets(&spec, Isolation::ReadUncommitted, SOON);
+                        matches!(ends.unwrap()[..], [Ok(Some(0))])
+                    });
                 }
             });
         }
