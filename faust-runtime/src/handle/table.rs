@@ -123,20 +123,20 @@ impl Spot {
         write: impl FnOnce(&mut Option<T::Value>, &dyn Fn() -> T::Key) -> R + 't,
     ) -> Access<'t, R> {
         let mut write = Some(write);
-        let lane = match self.try_write::<T, R>(key, &mut write) {
+        let waits = match self.try_write::<T, R>(key, &mut write) {
             Ok(Tried::Done(result)) => return Access::ready(Ok(result)),
-            Ok(Tried::Wait(lane)) => lane,
+            Ok(Tried::Wait(waits)) => waits,
             Err(error) => return Access::ready(Err(error)),
         };
         let key = key.to_key();
         Access(State::Waiting(Box::pin(async move {
-            let mut lane = lane;
+            let mut waits = waits;
             loop {
-                lane.task.row_release().await;
-                lane.waits_for.set(0);
+                waits.0.task.row_release().await;
+                drop(waits);
                 match self.try_write::<T, R>(&key, &mut write)? {
                     Tried::Done(result) => return Ok(result),
-                    Tried::Wait(holder) => lane = holder,
+                    Tried::Wait(again) => waits = again,
                 }
             }
         })))
@@ -163,7 +163,7 @@ impl Spot {
                     return Err(HandleError::Conflict { table: T::TABLE.name }.into());
                 }
                 lane.waits_for.set(holder);
-                return Ok(Tried::Wait(lane.clone()));
+                return Ok(Tried::Wait(Waits(lane.clone())));
             }
             let mut first = false;
             let value = cache.write(row, lane.id, &mut first);
@@ -178,7 +178,16 @@ impl Spot {
 
 enum Tried<R> {
     Done(R),
-    Wait(Rc<LaneState>),
+    Wait(Waits),
+}
+
+/// That a lane's event waits for another's; over when the event lets go of the future, awaited or not.
+struct Waits(Rc<LaneState>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.waits_for.set(0);
+    }
 }
 
 /// What a table gives, to be awaited. It happens at once, unless another event holds the row.

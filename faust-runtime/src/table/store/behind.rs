@@ -53,6 +53,7 @@ impl Stores for BehindStores {
         let waiting = Waiting { mark: below.mark()?, ..Waiting::default() };
         let behind = Arc::new_cyclic(|this| Behind {
             this: this.clone(),
+            name: format!("{table}/{partition}"),
             rows: AtomicU64::new(below.len()),
             below,
             waiting: RwLock::new(waiting),
@@ -126,13 +127,11 @@ impl Writer {
                 Some((at, _)) if hurry || *at <= now => {
                     let next = orders.due.pop_front();
                     drop(orders);
-                    if let Some((_, store)) = next {
-                        // The next commit fails with what fails here.
-                        match catch_unwind(AssertUnwindSafe(|| store.flush())) {
-                            Ok(Ok(())) => {}
-                            Ok(Err(error)) => tracing::error!(%error, "rows cannot be written"),
-                            Err(_) => store.change().failed = true,
-                        }
+                    if let Some((_, store)) = next
+                        && let Err(error) = store.flush()
+                    {
+                        // The next commit tries again, and fails with it.
+                        tracing::error!(%error, "rows cannot be written");
                         self.room.notify_all();
                     }
                     orders = self.lock();
@@ -176,6 +175,8 @@ impl Writer {
 /// One store that is written behind.
 struct Behind {
     this: Weak<Self>,
+    /// What it is called, for messages.
+    name: String,
     below: Arc<dyn Store>,
     waiting: RwLock<Waiting>,
     /// Held while rows are written below.
@@ -199,6 +200,7 @@ struct Waiting {
 #[derive(Default)]
 struct Rows {
     rows: HashMap<Box<[u8]>, Option<Vec<u8>>, foldhash::fast::FixedState>,
+    /// What the writer counts for them: it grows with a value and does not shrink, so that the two never differ.
     bytes: usize,
     added: i64,
     /// There is something to write: a mark at least.
@@ -207,15 +209,19 @@ struct Rows {
 
 impl Rows {
     fn put(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let len = value.map_or(0, <[u8]>::len);
         match (self.rows.get_mut(key), value) {
             (Some(Some(known)), Some(value)) => {
-                self.bytes = self.bytes + value.len() - known.len();
+                self.bytes += len.saturating_sub(known.len());
                 known.clear();
                 known.extend_from_slice(value);
             }
-            (Some(known), value) => *known = value.map(<[u8]>::to_vec),
+            (Some(known), value) => {
+                self.bytes += len;
+                *known = value.map(<[u8]>::to_vec);
+            }
             (None, value) => {
-                self.bytes += OVERHEAD + key.len() + value.map_or(0, <[u8]>::len);
+                self.bytes += OVERHEAD + key.len() + len;
                 self.rows.insert(key.into(), value.map(<[u8]>::to_vec));
             }
         }
@@ -257,7 +263,12 @@ impl Behind {
         // Neighbours in the order of keys are neighbours in memory and on disk.
         rows.sort_unstable_by_key(|(key, _)| *key);
         let batch = StoreBatch { rows, added: taken.added, remove_below: None };
-        let written = self.below.write(&batch, &mark);
+        // A store that panics must not take with it what waits, or its next mark would stand for rows that it lacks.
+        let written = catch_unwind(AssertUnwindSafe(|| self.below.write(&batch, &mark)));
+        let written = written.unwrap_or_else(|_| {
+            let cause = "it panicked while rows were written".into();
+            Err(StoreError::Damaged { path: self.name.clone(), cause })
+        });
         drop(batch);
         let mut waiting = self.change();
         waiting.flushing = None;
@@ -266,9 +277,11 @@ impl Behind {
             let newer = std::mem::replace(&mut waiting.rows, take_back(taken));
             waiting.rows.some = true;
             waiting.rows.added += newer.added;
+            let bytes = waiting.rows.bytes + newer.bytes;
             for (key, value) in &newer.rows {
                 waiting.rows.put(key, value.as_deref());
             }
+            waiting.rows.bytes = bytes;
         } else {
             drop(waiting);
             self.writer.written(taken.bytes);
@@ -355,7 +368,7 @@ impl Store for Behind {
             }
             rows.added += batch.added;
             let first = !std::mem::replace(&mut rows.some, true);
-            let more = rows.bytes.saturating_sub(before);
+            let more = rows.bytes - before;
             waiting.mark = Some(mark.clone());
             (more, first)
         };
@@ -371,5 +384,105 @@ impl Store for Behind {
 
     fn len(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::{Disk, MemoryStores};
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    /// A store that panics, or refuses, as long as it is told to.
+    struct Broken {
+        store: Arc<dyn Store>,
+        panics: Arc<AtomicBool>,
+    }
+
+    struct BrokenStores(MemoryStores, Arc<AtomicBool>);
+
+    impl Stores for BrokenStores {
+        fn open(&self, table: &str, partition: u32) -> Result<Arc<dyn Store>, StoreError> {
+            let store = self.0.open(table, partition)?;
+            Ok(Arc::new(Broken { store, panics: self.1.clone() }))
+        }
+
+        fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
+            self.0.set_aside(table, partition)
+        }
+    }
+
+    impl Store for Broken {
+        fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+            self.store.get(key)
+        }
+
+        fn scan(
+            &self,
+            from: &[u8],
+            visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+        ) -> Result<(), StoreError> {
+            self.store.scan(from, visit)
+        }
+
+        fn write(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError> {
+            assert!(!self.panics.load(Ordering::Relaxed), "told to");
+            self.store.write(batch, mark)
+        }
+
+        fn mark(&self) -> Result<Option<Mark>, StoreError> {
+            self.store.mark()
+        }
+
+        fn len(&self) -> u64 {
+            self.store.len()
+        }
+    }
+
+    fn write(store: &dyn Store, key: &str, value: &str, added: i64) -> Result<(), StoreError> {
+        let rows = vec![(key.as_bytes(), Some(value.as_bytes()))];
+        store.write(&StoreBatch { rows, added, remove_below: None }, &Mark::default())
+    }
+
+    fn flush(stores: &BehindStores) {
+        let open: Vec<_> = stores.open().values().filter_map(Weak::upgrade).collect();
+        for store in open {
+            let _ = store.flush();
+        }
+    }
+
+    #[test]
+    fn rows_on_which_the_store_has_panicked_wait_until_it_takes_them() {
+        let (disk, panics) = (Disk::default(), Arc::new(AtomicBool::new(true)));
+        let below = BrokenStores(MemoryStores::new(disk.clone()), panics.clone());
+        let stores = BehindStores::new(Arc::new(below)).unwrap();
+        let store = Stores::open(&stores, "t", 0).unwrap();
+        write(&*store, "a", "1", 1).unwrap();
+        flush(&stores);
+        assert_eq!(store.get(b"a").unwrap().as_deref(), Some(&b"1"[..]), "still there to be read");
+        let refused = write(&*store, "b", "1", 1).unwrap_err().to_string();
+        assert!(refused.contains("t/0") && refused.contains("panicked"), "{refused}");
+        panics.store(false, Ordering::Relaxed);
+        write(&*store, "b", "1", 1).unwrap();
+        drop((store, stores));
+        let on_disk = MemoryStores::new(disk).open("t", 0).unwrap();
+        assert_eq!((on_disk.len(), on_disk.get(b"a").unwrap().is_some()), (2, true));
+    }
+
+    #[test]
+    fn what_is_counted_as_waiting_is_nothing_once_all_is_written() {
+        let below = Arc::new(MemoryStores::new(Disk::default()));
+        let stores = BehindStores::new(below).unwrap();
+        let store = Stores::open(&stores, "t", 0).unwrap();
+        for value in ["12345", "1", "1234567", "", "12"] {
+            write(&*store, "a", value, 0).unwrap();
+            let gone = vec![(&b"a"[..], None)];
+            store
+                .write(&StoreBatch { rows: gone, ..StoreBatch::default() }, &Mark::default())
+                .unwrap();
+        }
+        assert!(stores.writer.lock().bytes > 0);
+        flush(&stores);
+        assert_eq!(stores.writer.lock().bytes, 0);
     }
 }
