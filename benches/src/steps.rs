@@ -1,26 +1,11 @@
 //! The path of a record by steps: apps that do a little more each, so that the difference of two is what a step costs.
 
 use crate::words::Words;
+pub use crate::{Count as Number, Keyed as Key, Line as Json};
 use faust::prelude::*;
 use faust::testing::TestApp;
 use faust::{App, Guarantee};
 use tokio::runtime::{Builder, Runtime};
-
-/// A record of which only the key is decoded.
-#[topic("in")]
-pub struct Key<'a> {
-    /// The word.
-    pub key: &'a str,
-    /// Something that nobody reads.
-    pub value: Lazy<'a, ()>,
-}
-
-/// The same record, of which the value is decoded where it lies.
-#[topic("in")]
-pub struct Json<'a> {
-    /// The word.
-    pub word: &'a str,
-}
 
 /// The same, with a word of its own.
 #[topic("in")]
@@ -36,15 +21,6 @@ pub struct Sent<'a> {
     pub word: &'a str,
     /// A number.
     pub count: u64,
-}
-
-/// A row for each word.
-#[table("rows")]
-pub struct Number {
-    /// The word.
-    pub key: String,
-    /// How often it came.
-    pub value: u64,
 }
 
 #[agent]
