@@ -19,7 +19,16 @@ use crate::Error;
 pub(crate) struct Folder {
     path: PathBuf,
     /// The lock goes with the handle: also when the process is killed.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Folder {
+    /// Unlocks by name: a child that is just being spawned elsewhere holds this handle too, until it is another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(folder = %self.path.display(), %error, "the data folder stays locked");
+        }
+    }
 }
 
 impl Folder {
@@ -36,7 +45,7 @@ impl Folder {
         let lock = options.write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(fail(&lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self { path, lock }),
             Err(TryLockError::WouldBlock) => Err(Error::DataLocked { folder: path }),
             Err(TryLockError::Error(source)) => Err(Error::Data { path: lock_path, source }),
         }

@@ -14,7 +14,7 @@ pub(crate) struct Slot {
     folder: PathBuf,
     id: Uuid,
     /// The lock goes when this closes; the operating system sees to it after `kill -9` too.
-    _lock: File,
+    lock: File,
 }
 
 /// Why no place was found.
@@ -50,7 +50,7 @@ impl Slot {
         match lock.try_lock() {
             Ok(()) => {
                 let id = identity(&folder).map_err(failed)?;
-                Ok(Some(Self { folder, id, _lock: lock }))
+                Ok(Some(Self { folder, id, lock }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(cause)) => Err(failed(cause)),
@@ -105,6 +105,10 @@ impl Drop for Slot {
                 tracing::warn!(folder = %self.folder.display(), %error, "the endpoint stays announced");
             }
             _ => {}
+        }
+        // By name: a child that is just being spawned holds this handle too, until it is another program.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(folder = %self.folder.display(), %error, "the place stays taken until this process ends");
         }
     }
 }
