@@ -72,7 +72,7 @@ impl<T: Row> Cached<T> {
         read: impl FnOnce(Option<&T::Value>) -> R,
     ) -> crate::Result<R> {
         let mut cache = self.0.lock();
-        Ok(match cache.find(0, key)? {
+        Ok(match cache.find(0, key, 0)? {
             Found::Row(row) => read(cache.read(row, LANE)),
             Found::Late => read(None),
         })
@@ -85,7 +85,7 @@ impl<T: Row> Cached<T> {
         change: impl FnOnce(&mut Option<T::Value>),
     ) -> crate::Result<()> {
         let mut cache = self.0.lock();
-        let Found::Row(row) = cache.find(0, key)? else { return Ok(()) };
+        let Found::Row(row) = cache.find(0, key, 0)? else { return Ok(()) };
         cache.claim(row, LANE);
         change(cache.write(row, LANE, &mut false));
         drop(cache);

@@ -5,6 +5,7 @@ use crate::codec::KeyRef;
 use crate::define::{Row, Unwindowed, Windowed};
 use crate::error::HandleError;
 use crate::handle::Event;
+use crate::kafka::Offset;
 use crate::partition::{LaneState, with_current};
 use crate::table::{Cache, Claim, Found};
 use crate::time::Timestamp;
@@ -91,12 +92,12 @@ fn name<T: Row>() -> String {
 impl Spot {
     fn with<T: Row, R>(
         self,
-        call: impl FnOnce(&Rc<LaneState>, &Cache<T>) -> crate::Result<R>,
+        call: impl FnOnce(&Rc<LaneState>, Offset, &Cache<T>) -> crate::Result<R>,
     ) -> crate::Result<R> {
-        with_current(name::<T>, |lane, _| {
+        with_current(name::<T>, |lane, event| {
             let table = lane.task.tables.get(usize::from(self.number));
             match table.and_then(|table| table.as_any().downcast_ref::<Cache<T>>()) {
-                Some(cache) => call(lane, cache),
+                Some(cache) => call(lane, event.offset, cache),
                 None => Err(format!("{} is bound to another task", name::<T>()).into()),
             }
         })
@@ -107,9 +108,9 @@ impl Spot {
         key: &(impl KeyRef<T::Key> + ?Sized),
         read: impl FnOnce(Option<&T::Value>) -> R,
     ) -> crate::Result<R> {
-        self.with(|lane, cache: &Cache<T>| {
+        self.with(|lane, event, cache: &Cache<T>| {
             let mut cache = cache.lock();
-            Ok(match cache.find(self.start, key)? {
+            Ok(match cache.find(self.start, key, event)? {
                 Found::Row(row) => read(cache.read(row, lane.id)),
                 Found::Late => read(None),
             })
@@ -151,9 +152,9 @@ impl Spot {
             Some(write) => Ok(Tried::Done(write(value, &|| key.to_key()))),
             None => Err(format!("{}: written twice", name::<T>()).into()),
         };
-        self.with(|lane, cache: &Cache<T>| {
+        self.with(|lane, event, cache: &Cache<T>| {
             let mut cache = cache.lock();
-            let row = match cache.find(self.start, key)? {
+            let row = match cache.find(self.start, key, event)? {
                 Found::Row(row) => row,
                 // The window is gone: the event goes on, and nothing of the row remains.
                 Found::Late => return write(&mut None),

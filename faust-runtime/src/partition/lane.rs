@@ -4,11 +4,12 @@
 use super::latest::StagedLatest;
 use super::reader::{Delivery, Reader};
 use super::task::Task;
-use crate::agent::AgentDef;
+use crate::agent::{AgentDef, Use};
 use crate::codec::CodecError;
 use crate::commit::Outbox;
 use crate::error::HandleError;
 use crate::kafka::{Offset, TopicId};
+use crate::table::AHEAD;
 use crate::table::store::StoreError;
 use crate::time::Timestamp;
 use std::cell::{Cell, RefCell};
@@ -26,6 +27,8 @@ pub(crate) struct LaneState {
     pub(crate) id: u32,
     /// Its number among the agent's lanes.
     pub(crate) number: usize,
+    /// The tables that its agent writes.
+    tables: Vec<u16>,
     /// The event that is being processed.
     event: Cell<Option<EventMeta>>,
     /// Rows that the event has written: table, row.
@@ -95,7 +98,14 @@ impl LaneState {
         id: u32,
         number: usize,
     ) -> Self {
+        let written = |used: Use| match used {
+            Use::Table(used) => task.worker.topology.table_index(used.table.name),
+            _ => None,
+        };
+        let written = agent.uses.iter().copied().flatten().copied().filter_map(written);
+        let tables = written.filter_map(|index| task.table_numbers.get(&index).copied()).collect();
         Self {
+            tables,
             task,
             agent,
             reader,
@@ -115,6 +125,13 @@ impl LaneState {
         self.asks.set(0);
         let meta = EventMeta { offset: delivery.offset, timestamp: delivery.timestamp };
         self.event.set(Some(meta));
+        if delivery.index.is_multiple_of(AHEAD) {
+            for table in &self.tables {
+                if let Some(table) = self.task.tables.get(usize::from(*table)) {
+                    table.foresee(&*delivery.batch.messages, delivery.index);
+                }
+            }
+        }
     }
 
     /// The event has written this row for the first time.

@@ -14,8 +14,9 @@ use std::task::{Context, Poll, Waker};
 /// A record on its way to an agent.
 #[derive(Clone)]
 pub(crate) struct Delivery {
-    batch: Rc<Batch>,
-    index: usize,
+    pub(super) batch: Rc<Batch>,
+    /// Its number in the batch.
+    pub(super) index: usize,
     /// The first offset that could be unfinished below it: gaps in the log do not count.
     pub(crate) before: Offset,
     pub(crate) offset: Offset,

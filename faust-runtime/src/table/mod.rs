@@ -8,12 +8,15 @@ pub(crate) use cache::{Cache, Claim, Found, encode_row_key};
 
 use crate::commit::TableCut;
 use crate::define::Row;
-use crate::kafka::TopicId;
+use crate::kafka::{Messages, TopicId};
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use store::{Mark, Store, StoreError};
+
+/// So many events' rows are looked up at a time.
+pub(crate) const AHEAD: usize = 16;
 
 /// How many bytes of rows a shard's caches may keep, and keep.
 #[derive(Default)]
@@ -63,6 +66,8 @@ impl TableOps {
 /// One partition of a table, as its task sees it. A handle finds the typed [`Cache`] behind it.
 pub(crate) trait AnyTable {
     fn as_any(&self) -> &dyn Any;
+    /// Events begin with the next [`AHEAD`] of these messages, and will ask for the rows of their keys.
+    fn foresee(&self, messages: &dyn Messages, from: usize);
     /// The event that holds this row is done (or has failed): what it wrote takes effect (or is forgotten).
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError>;
     /// Rows whose window ended before the table's stream time less `expires` go.

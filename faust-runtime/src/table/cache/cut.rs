@@ -5,6 +5,7 @@ use super::{Cache, Inner, encode_row_key, first_kept, overhead, window_prefix};
 use crate::codec::Value;
 use crate::commit::{RowChange, TableCut};
 use crate::define::Row;
+use crate::kafka::Messages;
 use crate::table::store::StoreError;
 use crate::table::{AnyTable, Counts};
 use crate::time::millis;
@@ -21,6 +22,10 @@ impl<T: Row> AnyTable for Cache<T> {
         self
     }
 
+    fn foresee(&self, messages: &dyn Messages, from: usize) {
+        self.lock().foresee(messages, from);
+    }
+
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError> {
         let mut inner = self.lock();
         let number = inner.cut;
@@ -29,7 +34,7 @@ impl<T: Row> AnyTable for Cache<T> {
         if inner.encoding.is_some() {
             inner.encode_if_of_cut(row)?;
         }
-        let Some(slot) = inner.slot(row) else { return Ok(()) };
+        let Some(slot) = inner.rows.get_mut(row) else { return Ok(()) };
         slot.value = value;
         if slot.dirty != number {
             slot.dirty = number;
@@ -49,9 +54,10 @@ impl<T: Row> AnyTable for Cache<T> {
         }
         inner.expired_below = below;
         inner.newly_expired = true;
-        for row in 0..inner.rows.len() as u32 {
+        for row in 0..inner.rows.places() {
             let gone = inner
-                .slot(row)
+                .rows
+                .get_mut(row)
                 .is_some_and(|slot| slot.start < below && slot.dirty == 0 && slot.staged == 0);
             if gone {
                 inner.forget(row);
@@ -105,7 +111,7 @@ impl<T: Row> AnyTable for Cache<T> {
         let dirty = inner.budget.dirty.get().saturating_sub(rows.len());
         inner.budget.dirty.set(dirty);
         for row in &rows {
-            if let Some(slot) = inner.slot(*row)
+            if let Some(slot) = inner.rows.get_mut(*row)
                 && slot.dirty != filling
             {
                 slot.dirty = 0;
@@ -123,7 +129,7 @@ impl<T: Row> Inner<T> {
     /// Puts a row's value into the cut that is being encoded.
     fn encode(&mut self, row: u32) -> Result<(), StoreError> {
         let Some(encoding) = &mut self.encoding else { return Ok(()) };
-        let Some(Some(slot)) = self.rows.get_mut(row as usize) else { return Ok(()) };
+        let Some(slot) = self.rows.get_mut(row) else { return Ok(()) };
         if slot.encoded || slot.dirty == 0 {
             return Ok(());
         }
@@ -177,7 +183,7 @@ impl<T: Row> Inner<T> {
     /// Encodes a row unless an event has put it into the next cut meanwhile; then it went into this one before.
     fn encode_if_of_cut(&mut self, row: u32) -> Result<(), StoreError> {
         let filling = self.cut;
-        match self.slot(row) {
+        match self.rows.get_mut(row) {
             Some(slot) if slot.dirty != filling => self.encode(row),
             _ => Ok(()),
         }

@@ -2,15 +2,19 @@
 //! to a copy of its own, which replaces the row when the event is done; a cut encodes each written row once.
 
 mod cut;
+mod foreseen;
+mod slab;
 
 use super::{Budget, Counts, TableInit};
 use crate::codec::{Key, KeyRef, Value};
 use crate::define::{Row, Scope, TableDef, WindowDef};
 use crate::error::HandleError;
-use crate::kafka::{TopicId, partition_for};
+use crate::kafka::{Offset, TopicId, partition_for};
 use crate::table::store::{Mark, Store};
 use cut::Encoding;
+use foreseen::Foreseen;
 use hashbrown::HashTable;
+use slab::Slab;
 use std::cell::{RefCell, RefMut};
 use std::hash::BuildHasher;
 use std::rc::Rc;
@@ -69,13 +73,13 @@ pub(crate) struct Inner<T: Row> {
     changelog: TopicId,
     budget: Rc<Budget>,
     hasher: foldhash::fast::FixedState,
+    foreseen: Foreseen,
     by_key: HashTable<u32>,
-    rows: Vec<Option<Slot<T>>>,
-    free: Vec<u32>,
+    rows: Slab<Slot<T>>,
     /// As many as events hold rows at a time.
     staged: Vec<Staged<T::Value>>,
     free_staged: Vec<u32>,
-    hand: usize,
+    hand: u32,
     /// The number of the cut that is filling.
     cut: u32,
     dirty: Vec<u32>,
@@ -105,9 +109,9 @@ impl<T: Row> Cache<T> {
             changelog: init.changelog,
             budget: init.budget,
             hasher: foldhash::fast::FixedState::default(),
+            foreseen: Foreseen::new(),
             by_key: HashTable::new(),
-            rows: Vec::new(),
-            free: Vec::new(),
+            rows: Slab::new(),
             staged: Vec::new(),
             free_staged: Vec::new(),
             hand: 0,
@@ -131,30 +135,35 @@ impl<T: Row> Cache<T> {
 impl<T: Row> Inner<T> {
     const DEF: TableDef = T::TABLE;
 
-    /// Finds a row, reading it from the store if it is not here; one that is nowhere gets an empty place.
+    /// Finds a row for an event, reading it from the store if it is not here; one that is nowhere gets an empty place.
     pub(crate) fn find(
         &mut self,
         start: i64,
         key: &(impl KeyRef<T::Key> + ?Sized),
+        event: Offset,
     ) -> crate::Result<Found> {
         if start < self.expired_below {
             self.counts.late += 1;
             return Ok(Found::Late);
         }
-        let hash = self.hasher.hash_one((start, key));
-        let rows = &mut self.rows;
-        let found = self.by_key.find(hash, |&row| {
-            matches!(rows.get(row as usize), Some(Some(slot)) if slot.start == start && key.is(&slot.key))
-        });
-        if let Some(&row) = found {
-            if let Some(Some(slot)) = rows.get_mut(row as usize) {
-                slot.used = true;
+        let is = |slot: &Slot<T>| slot.start == start && key.is(&slot.key);
+        let rows = &self.rows;
+        let mut row = self.foreseen.row(event);
+        if !rows.get(row).is_some_and(is) {
+            let hash = self.hasher.hash_one((start, key));
+            match self.by_key.find(hash, |&row| rows.get(row).is_some_and(is)) {
+                Some(&found) => row = found,
+                None => {
+                    self.counts.misses += 1;
+                    return self.load(start, key.to_key(), hash).map(Found::Row);
+                }
             }
-            self.counts.hits += 1;
-            return Ok(Found::Row(row));
         }
-        self.counts.misses += 1;
-        self.load(start, key.to_key(), hash).map(Found::Row)
+        if let Some(slot) = self.rows.get_mut(row) {
+            slot.used = true;
+        }
+        self.counts.hits += 1;
+        Ok(Found::Row(row))
     }
 
     fn load(&mut self, start: i64, key: T::Key, hash: u64) -> crate::Result<u32> {
@@ -179,20 +188,10 @@ impl<T: Row> Inner<T> {
         self.budget.used.set(self.budget.used.get() + charge as usize);
         self.budget.rows.set(self.budget.rows.get() + 1);
         self.evict();
-        let row = match self.free.pop() {
-            Some(row) => row,
-            None => {
-                self.rows.push(None);
-                (self.rows.len() - 1) as u32
-            }
-        };
-        if let Some(place) = self.rows.get_mut(row as usize) {
-            *place = Some(slot);
-        }
+        let row = self.rows.insert(slot);
         let (rows, hasher) = (&self.rows, &self.hasher);
         self.by_key.insert_unique(hash, row, |&row| {
-            let slot = rows.get(row as usize).and_then(Option::as_ref);
-            slot.map_or(0, |slot| hasher.hash_one((slot.start, &slot.key)))
+            rows.get(row).map_or(0, |slot| hasher.hash_one((slot.start, &slot.key)))
         });
         Ok(row)
     }
@@ -225,13 +224,9 @@ impl<T: Row> Inner<T> {
         })
     }
 
-    fn slot(&mut self, row: u32) -> Option<&mut Slot<T>> {
-        self.rows.get_mut(row as usize)?.as_mut()
-    }
-
     /// What an event has staged of this row.
     fn staged(&self, row: u32) -> Option<&Staged<T::Value>> {
-        let slot = self.rows.get(row as usize)?.as_ref()?;
+        let slot = self.rows.get(row)?;
         self.staged.get((slot.staged as usize).checked_sub(1)?)
     }
 
@@ -239,7 +234,7 @@ impl<T: Row> Inner<T> {
     pub(crate) fn read(&self, row: u32, lane: u32) -> Option<&T::Value> {
         match self.staged(row) {
             Some(staged) if staged.lane == lane => staged.value.as_ref(),
-            _ => self.rows.get(row as usize)?.as_ref()?.value.as_ref(),
+            _ => self.rows.get(row)?.value.as_ref(),
         }
     }
 
@@ -254,7 +249,7 @@ impl<T: Row> Inner<T> {
     /// The lane's own copy of the row, to be written; `first` is set if the event has not written it before.
     pub(crate) fn write(&mut self, row: u32, lane: u32, first: &mut bool) -> &mut Option<T::Value> {
         #[expect(clippy::expect_used, reason = "`find` gave the row in the same access")]
-        let slot = self.rows.get_mut(row as usize).and_then(Option::as_mut).expect("a found row");
+        let slot = self.rows.get_mut(row).expect("a found row");
         *first = slot.staged == 0;
         if *first {
             let value = slot.value.clone();
@@ -272,44 +267,44 @@ impl<T: Row> Inner<T> {
 
     /// Lets go of an event's copy of the row: what it has written, if it has.
     fn unstage(&mut self, row: u32) -> Option<Option<T::Value>> {
-        let at = std::mem::take(&mut self.slot(row)?.staged).checked_sub(1)?;
+        let at = std::mem::take(&mut self.rows.get_mut(row)?.staged).checked_sub(1)?;
         self.free_staged.push(at);
         Some(self.staged.get_mut(at as usize)?.value.take())
     }
 
     /// Makes room by the clock: rows that were not used since the hand last passed, and that the store has.
     fn evict(&mut self) {
-        let mut steps = self.rows.len().min(64);
-        while self.budget.used.get() > self.budget.limit && steps > 0 && !self.rows.is_empty() {
+        let places = self.rows.places();
+        let mut steps = places.min(64);
+        while self.budget.used.get() > self.budget.limit && steps > 0 {
             steps -= 1;
-            self.hand = (self.hand + 1) % self.rows.len();
-            let Some(Some(slot)) = self.rows.get_mut(self.hand) else { continue };
+            self.hand = (self.hand + 1) % places;
+            let Some(slot) = self.rows.get_mut(self.hand) else { continue };
             if slot.dirty != 0 || slot.staged != 0 {
                 continue;
             }
             if std::mem::take(&mut slot.used) {
                 continue;
             }
-            self.forget(self.hand as u32);
+            self.forget(self.hand);
             self.counts.evicted += 1;
         }
     }
 
     fn forget(&mut self, row: u32) {
-        let Some(slot) = self.rows.get_mut(row as usize).and_then(Option::take) else { return };
+        let Some(slot) = self.rows.remove(row) else { return };
         self.budget.used.set(self.budget.used.get().saturating_sub(slot.charge as usize));
         self.budget.rows.set(self.budget.rows.get().saturating_sub(1));
         let hash = self.hasher.hash_one((slot.start, &slot.key));
         if let Ok(entry) = self.by_key.find_entry(hash, |&known| known == row) {
             entry.remove();
         }
-        self.free.push(row);
     }
 }
 
 impl<T: Row> Drop for Inner<T> {
     fn drop(&mut self) {
-        for row in 0..self.rows.len() as u32 {
+        for row in 0..self.rows.places() {
             self.forget(row);
         }
         let waiting = self.dirty.len() + self.in_flight.len();
