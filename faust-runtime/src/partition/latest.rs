@@ -14,20 +14,23 @@ pub(crate) struct Newest {
     pub(crate) topic: TopicId,
     partitions: u32,
     hasher: foldhash::fast::FixedState,
-    /// In the table itself, and short keys and values in the place itself: finding one costs two cache lines.
     places: HashTable<Place>,
     waiting: usize,
 }
 
+/// In the table itself, with short keys and values, in one cache line: most of what a record costs here is waiting for
+/// its place.
+#[repr(align(64))]
 struct Place {
-    hash: u64,
     key: SmallVec<[u8; 16]>,
-    /// `None`: the record has no value.
-    value: Option<SmallVec<[u8; 16]>>,
-    partition: u32,
-    waits: bool,
+    value: SmallVec<[u8; 16]>,
     time: Timestamp,
+    partition: u32,
+    has_value: bool,
+    waits: bool,
 }
+
+const _: () = assert!(size_of::<Place>() == 64);
 
 /// So many places may be empty before they are given up.
 const EMPTY: usize = 4096;
@@ -38,33 +41,36 @@ impl Newest {
         Self { topic, partitions, hasher, places: HashTable::new(), waiting: 0 }
     }
 
-    /// A record of a finished event takes the place of the one that waits.
-    fn put(&mut self, hash: u64, key: &[u8], value: Option<&[u8]>, time: Timestamp) {
-        let same = |place: &Place| place.hash == hash && *place.key == *key;
-        let place = self.places.entry(hash, same, |place| place.hash).or_insert_with(|| Place {
-            hash,
-            key: key.into(),
-            value: None,
-            partition: partition_for(key, self.partitions),
-            waits: false,
-            time,
-        });
-        let place = place.into_mut();
-        match (&mut place.value, value) {
-            (Some(known), Some(value)) => {
-                known.clear();
-                known.extend_from_slice(value);
-            }
-            (known, value) => *known = value.map(Into::into),
-        }
+    /// Looks where the record of a key is.
+    fn find(&self, key: &[u8]) -> Option<usize> {
+        self.places.find_bucket_index(self.hasher.hash_one(key), |place| *place.key == *key)
+    }
+
+    /// A record of a finished event takes the place of the one that waits: there, unless places have moved since.
+    fn put(&mut self, at: Option<usize>, key: &[u8], value: Option<&[u8]>, time: Timestamp) {
+        let known = at.filter(|at| self.places.get_bucket(*at).is_some_and(|p| *p.key == *key));
+        let place = match known.and_then(|at| self.places.get_bucket_mut(at)) {
+            Some(place) => place,
+            None => self.place(key),
+        };
+        place.value.clear();
+        place.value.extend_from_slice(value.unwrap_or_default());
+        place.has_value = value.is_some();
         place.time = time;
         self.waiting += usize::from(!std::mem::replace(&mut place.waits, true));
     }
 
+    /// The place of a key, a new one where it has none.
+    fn place(&mut self, key: &[u8]) -> &mut Place {
+        let hash = self.hasher.hash_one(key);
+        let rehash = |place: &Place| self.hasher.hash_one(&*place.key);
+        let place = self.places.entry(hash, |place| *place.key == *key, rehash);
+        place.or_insert_with(|| Place::new(key, self.partitions)).into_mut()
+    }
+
     /// Lets the record of a key leave before others.
     fn push_out(&mut self, key: &[u8], out: &mut Outbox) {
-        let hash = self.hasher.hash_one(key);
-        let found = self.places.find_mut(hash, |place| *place.key == *key);
+        let found = self.find(key).and_then(|at| self.places.get_bucket_mut(at));
         if let Some(place) = found.filter(|place| place.waits) {
             place.leave(self.topic, out);
             self.waiting -= 1;
@@ -86,9 +92,21 @@ impl Newest {
 }
 
 impl Place {
+    fn new(key: &[u8], partitions: u32) -> Self {
+        Self {
+            key: key.into(),
+            value: SmallVec::new(),
+            time: Timestamp::from_millis(0),
+            partition: partition_for(key, partitions),
+            has_value: false,
+            waits: false,
+        }
+    }
+
     fn leave(&mut self, topic: TopicId, out: &mut Outbox) {
         self.waits = false;
-        out.put(topic, self.partition, self.time, Some(&self.key), self.value.as_deref());
+        let value = self.has_value.then_some(&*self.value);
+        out.put(topic, self.partition, self.time, Some(&self.key), value);
     }
 }
 
@@ -134,14 +152,14 @@ impl Latest {
             if let (Some(sink), Some(key)) =
                 (self.sinks.get(entry.sink), bytes.get(entry.key.clone()))
             {
-                entry.hash = sink.hasher.hash_one(key);
+                entry.at = sink.find(key);
             }
         }
         for entry in entries.drain(..) {
             if let (Some(sink), Some(key)) = (self.sinks.get_mut(entry.sink), bytes.get(entry.key))
             {
                 let value = entry.value.and_then(|value| bytes.get(value));
-                sink.put(entry.hash, key, value, entry.time);
+                sink.put(entry.at, key, value, entry.time);
             }
         }
         bytes.clear();
@@ -186,8 +204,8 @@ pub(crate) struct StagedLatest {
 struct StagedEntry {
     /// Its number in the task's [`Latest`].
     sink: usize,
-    /// Of its key; set when it is put in its place.
-    hash: u64,
+    /// Where the record of its key is; looked for before it is put there.
+    at: Option<usize>,
     key: Range<usize>,
     value: Option<Range<usize>>,
     time: Timestamp,
@@ -210,7 +228,7 @@ impl StagedLatest {
             let middle = self.bytes.len();
             let there = value(&mut self.bytes)?;
             let value = there.then_some(middle..self.bytes.len());
-            self.entries.push(StagedEntry { sink, hash: 0, key: start..middle, value, time });
+            self.entries.push(StagedEntry { sink, at: None, key: start..middle, value, time });
             Ok(true)
         };
         let put = put();
