@@ -202,8 +202,8 @@ const PLAIN: Settings = &[
 ];
 
 const TRANSACTIONAL: Settings = &[
-    // A commit does not wait for this.
-    ("linger.ms", "5"),
+    // A commit does not wait for this, but what is sent before its offsets goes on the way meanwhile.
+    ("linger.ms", "1"),
     // How long the open transaction of a dead worker can hold up its readers.
     ("transaction.timeout.ms", "30000"),
 ];

@@ -113,6 +113,10 @@ impl Committer {
     async fn attempt(&mut self, cut: &Cut) -> Result<Vec<Option<Offset>>, Attempt> {
         let tables = || cut.tasks.iter().flat_map(|task| &task.tables);
         self.producer.begin(tables().count() as u32).map_err(Attempt::Failed)?;
+        // First what somebody waits for.
+        for task in &cut.tasks {
+            self.send_outputs(&task.outputs).await?;
+        }
         for (slot, table) in tables().enumerate() {
             for row in &table.rows {
                 let record = Outgoing {
@@ -127,9 +131,6 @@ impl Committer {
                     self.wait_for_room(error).await?;
                 }
             }
-        }
-        for task in &cut.tasks {
-            self.send_outputs(&task.outputs).await?;
         }
         let offsets: Vec<_> = cut.tasks.iter().flat_map(|task| task.offsets.clone()).collect();
         self.producer.commit(&offsets).await.map_err(Attempt::Failed)
