@@ -18,6 +18,8 @@ impl Numbers {
 pub struct Words {
     all: Vec<String>,
     numbers: Numbers,
+    /// How much more often the first words are drawn than the last.
+    skew: f64,
 }
 
 impl Words {
@@ -32,7 +34,13 @@ impl Words {
                 all.push(word);
             }
         }
-        Self { all, numbers }
+        Self { all, numbers, skew: 1.0 }
+    }
+
+    /// Draws the word at `count * r^skew`, where `r` is even between 0 and 1: at 1 all as often, at 4 half of the draws
+    /// are of the first sixteenth.
+    pub fn skewed(self, skew: f64) -> Self {
+        Self { skew, ..self }
     }
 
     /// All of them.
@@ -42,7 +50,13 @@ impl Words {
 
     /// The next draw.
     pub fn draw(&mut self) -> &str {
-        let at = self.numbers.next() as usize % self.all.len().max(1);
+        let number = self.numbers.next();
+        let at = if self.skew == 1.0 {
+            number as usize % self.all.len().max(1)
+        } else {
+            let even = number as f64 / 2f64.powi(32);
+            (even.powf(self.skew) * self.all.len() as f64) as usize
+        };
         self.all.get(at).map(String::as_str).unwrap_or_default()
     }
 }

@@ -29,6 +29,12 @@ enum What {
         /// Input records, filled beforehand.
         #[arg(long, default_value_t = 10_000_000)]
         records: u64,
+        /// How many different words they have.
+        #[arg(long, default_value_t = WORDS)]
+        words: usize,
+        /// 1: each word as often as any other. 4: half of the records have the first sixteenth of the words.
+        #[arg(long, default_value_t = 1.0)]
+        skew: f64,
     },
     /// How late each engine's outputs are under a load that does not wait for it.
     #[command(args_override_self = true)]
@@ -104,7 +110,10 @@ fn main() -> Result<()> {
     let kafka = Kafka::new(broker);
     let prefix = format!("{PREFIX}{}", now());
     let done = match &what {
-        What::Compare { common, records } => compare(common, &kafka, &prefix, *records),
+        What::Compare { common, records, words, skew } => {
+            let words = Words::new(*words).skewed(*skew);
+            compare(common, &kafka, &prefix, *records, words)
+        }
         What::Latency { common, rate, seconds } => {
             latency(common, &kafka, &prefix, *rate, *seconds)
         }
@@ -160,15 +169,23 @@ struct Run {
     engine: Engine,
     rate: f64,
     cpu: f64,
+    /// CPU of the whole run, from its start.
+    whole: f64,
     first: f64,
     memory: f64,
     exact: bool,
 }
 
-fn compare(common: &Common, kafka: &Kafka, prefix: &str, records: u64) -> Result<()> {
+fn compare(
+    common: &Common,
+    kafka: &Kafka,
+    prefix: &str,
+    records: u64,
+    mut words: Words,
+) -> Result<()> {
     let input = format!("{prefix}-in");
     kafka.create(&input, common.partitions)?;
-    let (mut words, mut sender) = (Words::new(WORDS), kafka.sender(&input, "50")?);
+    let mut sender = kafka.sender(&input, "50")?;
     let mut wanted: HashMap<Box<[u8]>, u64> = HashMap::new();
     for sent in 0..records {
         let word = words.draw();
@@ -189,10 +206,11 @@ fn compare(common: &Common, kafka: &Kafka, prefix: &str, records: u64) -> Result
         let name = format!("{prefix}-{}-{number}", engine.name());
         let run = measure(common, kafka, engine, &name, &input, &wanted, records)?;
         eprintln!(
-            "{:<14} {:>9.0} records/s {:>6.3} CPU s/M {:>5.0} MiB {:>5.0} ms {}",
+            "{:<14} {:>9.0} records/s {:>6.3} CPU s/M ({:.3} whole run) {:>5.0} MiB {:>5.0} ms {}",
             engine.name(),
             run.rate,
             run.cpu,
+            run.whole,
             run.memory,
             run.first,
             exact(run.exact)
@@ -252,6 +270,7 @@ fn measure(
         engine,
         rate: counted / (to - from).as_secs_f64(),
         cpu: (end.cpu - start.cpu) / counted * 1e6,
+        whole: end.cpu / records as f64 * 1e6,
         first: first.unwrap_or_default(),
         memory: end.memory,
         exact: tail.counts() == wanted,
@@ -272,21 +291,23 @@ fn print_table(common: &Common, runs: &[Run]) {
         (at(all.len() / 2), at(0), at(all.len().saturating_sub(1)))
     };
     println!(
-        "| engine | records/s (from-to) | of by-hand | CPU s/M | of by-hand | MiB | first output ms | exact |"
+        "| engine | records/s (from-to) | of by-hand | CPU s/M | of by-hand | whole run | of by-hand | MiB | first output ms | exact |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    let hand = (of(Engine::ByHand, |run| run.rate).0, of(Engine::ByHand, |run| run.cpu).0);
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    let hand: [fn(&Run) -> f64; 3] = [|run| run.rate, |run| run.cpu, |run| run.whole];
+    let [hand_rate, hand_cpu, hand_whole] = hand.map(|figure| of(Engine::ByHand, figure).0);
     for engine in &common.engines {
         let (rate, low, high) = of(*engine, |run| run.rate);
-        let cpu = of(*engine, |run| run.cpu).0;
+        let (cpu, whole) = (of(*engine, |run| run.cpu).0, of(*engine, |run| run.whole).0);
         println!(
-            "| {} | {:.0}k ({:.0}-{:.0}) | {:.2} | {cpu:.2} | {:.2} | {:.0} | {:.0} | {} |",
+            "| {} | {:.0}k ({:.0}-{:.0}) | {:.2} | {cpu:.2} | {:.2} | {whole:.2} | {:.2} | {:.0} | {:.0} | {} |",
             engine.name(),
             rate / 1e3,
             low / 1e3,
             high / 1e3,
-            rate / hand.0,
-            cpu / hand.1,
+            rate / hand_rate,
+            cpu / hand_cpu,
+            whole / hand_whole,
             of(*engine, |run| run.memory).0,
             of(*engine, |run| run.first).0,
             if runs.iter().all(|run| run.engine != *engine || run.exact) { "yes" } else { "NO" },
