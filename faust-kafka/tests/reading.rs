@@ -92,7 +92,8 @@ fn keys_values_times_and_headers_arrive_as_they_were_sent() {
     let reader = Reader::data(&config(), &unique("group")).unwrap();
     let mut partition = reader.partition(&topic, 0, 0).unwrap();
     let batch = next(&mut partition, SOON).unwrap().unwrap();
-    assert_eq!((batch.len(), batch.bytes()), (3, 6));
+    assert_eq!(batch.len(), 3);
+    assert!((1_000..3_000).contains(&batch.bytes()), "{}", batch.bytes());
     let message = |i| batch.get(i).unwrap();
     assert_eq!((message(0).key(), message(0).value()), (Some(&b"k"[..]), Some(&b"v"[..])));
     assert_eq!(message(0).timestamp(), Timestamp::Created(1_000));

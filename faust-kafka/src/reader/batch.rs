@@ -26,6 +26,10 @@ pub struct Batch {
     fetcher: Arc<Fetcher>,
 }
 
+/// What librdkafka and a batch keep for a message beside its key and value: its `rd_kafka_op_t` (some 380 bytes), its
+/// entry and its pointer.
+const KEPT: usize = 384 + size_of::<Contents>() + size_of::<*mut sys::rd_kafka_message_t>();
+
 /// The memory of a batch, which the next ones use again.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
@@ -104,7 +108,7 @@ impl Batch {
             });
             contents.retain(|message| message.code == Code::NONE.0);
         }
-        let bytes = contents.iter().map(|message| message.key_len + message.value_len).sum();
+        let bytes = contents.iter().map(|message| message.key_len + message.value_len + KEPT).sum();
         let fetcher = Arc::clone(fetcher);
         (Self { messages, contents, bytes, eof, caught_up, fetcher }, failed)
     }
@@ -119,7 +123,8 @@ impl Batch {
         self.messages.is_empty()
     }
 
-    /// The bytes of all keys and values.
+    /// About how many bytes of memory it keeps: keys, values, and what librdkafka has around each message, which is
+    /// most of it where they are small.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -83,9 +83,9 @@ pub(crate) struct OutboxEntry {
 }
 
 impl Outbox {
-    /// How many bytes of keys and values it keeps.
+    /// How many bytes it keeps.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.entries.len() * size_of::<OutboxEntry>()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -5,9 +5,9 @@ use super::*;
 use crate::commit::Outbox;
 
 /// How long a plain output may wait while there is more to read.
-const PLAIN: Duration = Duration::from_millis(5);
+const PLAIN: Duration = Duration::from_millis(20);
 /// How many bytes of outputs leave without waiting for more.
-const PARCEL: usize = 128 << 10;
+const PARCEL: usize = 4 << 20;
 /// How long an output of `send_latest` may wait.
 const LATEST: Duration = Duration::from_millis(20);
 /// The time that an output of `send_latest` holds the next ones back, so that agents that are busy merge more, and
