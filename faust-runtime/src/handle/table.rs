@@ -1,15 +1,17 @@
 //! The rows of this partition, for the agents that own them.
 
 use crate::agent::{AgentParam, Bind, OwnsRows, TableUse, Use};
-use crate::codec::KeyRef;
+use crate::codec::{Key, KeyRef};
 use crate::define::{Row, Unwindowed, Windowed};
 use crate::error::HandleError;
 use crate::handle::Event;
 use crate::kafka::Offset;
 use crate::partition::{LaneState, with_current};
-use crate::table::{Cache, Claim, Found};
+use crate::table::{Cache, Claim, Found, Span, in_order};
 use crate::time::Timestamp;
+use std::cmp::Ordering;
 use std::marker::PhantomData;
+use std::ops::{Bound, RangeBounds};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -115,6 +117,53 @@ impl Spot {
                 Found::Late => read(None),
             })
         })
+    }
+
+    /// Rows in the order of their encoded keys.
+    fn scan<T: Row>(
+        self,
+        from: Option<T::Key>,
+        place: &dyn Fn(&T::Key) -> Ordering,
+    ) -> crate::Result<Vec<(T::Key, T::Value)>> {
+        let mut first = Vec::new();
+        if let Some(key) = from {
+            key.encode(&mut first)?;
+        }
+        let span = Span { start: self.start, from: first, place };
+        self.with(|lane, _, cache: &Cache<T>| {
+            let touched = lane.touched(self.number);
+            cache.lock().scan(&span, lane.id, touched.into_iter())
+        })
+    }
+
+    fn range<T: Row<Key: Ord>, Q: KeyRef<T::Key>>(
+        self,
+        range: impl RangeBounds<Q>,
+    ) -> crate::Result<Vec<(T::Key, T::Value)>> {
+        let bound = |bound: Bound<&Q>| bound.map(KeyRef::to_key);
+        let (start, end) = (bound(range.start_bound()), bound(range.end_bound()));
+        let first = match &start {
+            Bound::Included(key) | Bound::Excluded(key) if in_order::<T>() => Some(key.clone()),
+            _ => None,
+        };
+        let place = |key: &T::Key| {
+            let before = match &start {
+                Bound::Included(first) => key < first,
+                Bound::Excluded(first) => key <= first,
+                Bound::Unbounded => false,
+            };
+            let behind = match &end {
+                Bound::Included(last) => key > last,
+                Bound::Excluded(last) => key >= last,
+                Bound::Unbounded => false,
+            };
+            behind.cmp(&before)
+        };
+        let mut rows = self.scan::<T>(first, &place)?;
+        if !in_order::<T>() {
+            rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        }
+        Ok(rows)
     }
 
     /// Writes to the event's copy of a row, once no other event holds it. `write` is told how to make the key.
@@ -282,6 +331,41 @@ macro_rules! methods {
             key: &(impl KeyRef<T::Key> + ?Sized),
         ) -> Access<'static, Option<T::Value>> {
             $spot.write::<T, _>(key, |old, _| old.take())
+        }
+
+        /// The rows of this partition whose keys are in a range, in the order of the keys, as the event sees them.
+        ///
+        /// Keys that are `String`s are read from the first to the last; the encoding of other keys does not have their
+        /// order, so all rows of the partition are looked at. All that is found is in memory at once.
+        ///
+        /// ```
+        /// # use faust::prelude::*;
+        /// # #[topic("orders", key = id)]
+        /// # struct Order { id: String }
+        /// # #[table("counts")]
+        /// # struct Count { key: String, value: u64 }
+        /// #[agent]
+        /// async fn look(order: Event<Order>, counts: Table<Count>) -> Result<()> {
+        ///     let from_a_to_c = counts.range("a".."d").await?;
+        ///     let all = counts.rows().await?;
+        ///     assert!(from_a_to_c.len() <= all.len());
+        ///     Ok(())
+        /// }
+        /// ```
+        pub fn range<Q: KeyRef<T::Key>>(
+            &$self,
+            range: impl RangeBounds<Q>,
+        ) -> Access<'static, Vec<(T::Key, T::Value)>>
+        where
+            T::Key: Ord,
+        {
+            Access::ready($spot.range::<T, Q>(range))
+        }
+
+        /// All rows of this partition, as the event sees them, in the order of their encoded keys. They are in memory
+        /// at once.
+        pub fn rows(&$self) -> Access<'static, Vec<(T::Key, T::Value)>> {
+            Access::ready($spot.scan::<T>(None, &|_| Ordering::Equal))
         }
     };
 }

@@ -139,6 +139,12 @@ impl LaneState {
         self.touched.borrow_mut().push((table, row));
     }
 
+    /// The rows of a table that the event has written.
+    pub(crate) fn touched(&self, table: u16) -> Vec<u32> {
+        let touched = self.touched.borrow();
+        touched.iter().filter(|(of, _)| *of == table).map(|(_, row)| *row).collect()
+    }
+
     /// Stages a record; the budget of one event is checked.
     pub(crate) fn stage<E>(
         &self,

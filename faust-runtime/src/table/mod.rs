@@ -4,7 +4,7 @@ mod cache;
 pub(crate) mod changelog;
 pub(crate) mod store;
 
-pub(crate) use cache::{Cache, Claim, Found, encode_row_key};
+pub(crate) use cache::{Cache, Claim, Found, Span, encode_row_key, in_order};
 
 use crate::commit::TableCut;
 use crate::define::Row;

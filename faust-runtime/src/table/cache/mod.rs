@@ -3,6 +3,7 @@
 
 mod cut;
 mod foreseen;
+mod scan;
 mod slab;
 
 use super::{Budget, Counts, TableInit};
@@ -14,6 +15,7 @@ use crate::table::store::{Mark, Store};
 use cut::Encoding;
 use foreseen::Foreseen;
 use hashbrown::HashTable;
+pub(crate) use scan::{Span, in_order};
 use slab::Slab;
 use std::cell::{RefCell, RefMut};
 use std::hash::BuildHasher;
