@@ -5,16 +5,19 @@ use crate::handles::Handles;
 use crate::krate::{Krate, hygienic};
 use crate::options::Options;
 use crate::said::Said;
-use crate::signature::Function;
-use crate::types::{anchor, has_lifetime, is_input, last_name, with_lifetime};
+use crate::signature::{Function, with_async};
+use crate::types::{
+    anchor, has_lifetime, is_input, lacks_lifetime, last_name, pretty, with_lifetime,
+};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Index, Lifetime, LitStr, Type};
+use syn::{Index, Lifetime, Type};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let agent = lower(attr, &item, &mut errors);
     let generated = agent.as_ref().map(generate);
+    let item = with_async(item);
     quote!(#item #errors #generated)
 }
 
@@ -32,11 +35,14 @@ struct Agent {
 
 fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<Agent> {
     let mut options = Options::parse("agent", attr, errors);
-    let name = options.value("name", errors).and_then(|name| text(name, errors));
+    let name = options.text("name", "a name", errors);
     let concurrency = options.number("concurrency", 1..=u32::from(u16::MAX), errors);
     let twin = options.ident("type", "a name for the agent's type", errors);
+    options.later("sink", errors, |options, key, errors| {
+        let sinks = options.paths(key, "the path to a topic or an agent, such as `Count`", errors);
+        (!sinks.is_empty()).then_some(sinks)
+    });
     let krate = options.krate(errors);
-    options.later(&["sink"], errors);
     options.finish(errors);
 
     let mut function = Function::read("agent", item, errors)?;
@@ -46,17 +52,9 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<A
         function.give_up();
     }
     let twin = twin.unwrap_or_else(|| function.ident().clone());
-    let name = name.unwrap_or_else(|| function.name());
+    let name = name.map_or_else(|| function.name(), |name| name.value());
     let said = Said::default().plain("concurrency", concurrency.map(Literal::u32_unsuffixed));
     Some(Agent { krate, function, twin, name, said, input, handles })
-}
-
-fn text(tokens: TokenStream, errors: &mut Errors) -> Option<String> {
-    let text = syn::parse2::<LitStr>(tokens.clone()).ok();
-    if text.is_none() {
-        errors.at(tokens, "expected a name in quotes");
-    }
-    text.map(|text| text.value())
 }
 
 /// The input in front and the handles behind it. Where the input is missing or late, the function cannot be called.
@@ -64,6 +62,12 @@ fn inputs(function: &mut Function, errors: &mut Errors) -> (Option<Type>, Vec<Ty
     let input = function.first_type().cloned();
     let handles = function.parameters().iter().skip(1).map(|parameter| parameter.ty.clone());
     let handles: Vec<_> = handles.collect();
+    if let Some(borrowed) = input.as_ref().filter(|ty| is_input(ty) && lacks_lifetime(ty)) {
+        let record = plain(borrowed);
+        errors.at(borrowed, format!("an input holds its records: write `{record}`"));
+        function.give_up();
+        return (None, Vec::new());
+    }
     match &input {
         None if function.is_callable() => {
             function.give_up();
@@ -99,9 +103,14 @@ fn inputs(function: &mut Function, errors: &mut Errors) -> (Option<Type>, Vec<Ty
     (input, handles)
 }
 
+/// `Event<Word>` of `Event<&Word>`.
+fn plain(ty: &Type) -> String {
+    pretty(ty.to_token_stream()).replace("& ", "").replace('&', "").replace("mut ", "")
+}
+
 fn generate(agent: &Agent) -> TokenStream {
     let Agent { krate, function, twin, name, said, input, handles } = agent;
-    let twin_struct = function.twin(twin);
+    let (twin_struct, cfgs) = (function.twin(twin), function.cfgs());
     let types = Handles::of_agent(krate, twin, handles.iter().collect());
     let (impls, tuple, params) = (types.impls(), types.tuple(), types.params());
     let checks = handles.iter().enumerate().map(|(n, ty)| checks(twin, n, ty));
@@ -124,9 +133,10 @@ fn generate(agent: &Agent) -> TokenStream {
     let call = function.call(&arguments);
     quote_spanned! {hygienic()=>
         #twin_struct
+        #cfgs
         #[allow(unused_imports)]
         const _: () = {
-            use #krate::{Keys, OwnsNone as _, require_copartitioned};
+            use #krate::{Keys as __Keys, OwnsNone as _, require_copartitioned as __copartitioned};
             #impls
             #(#checks)*
             impl #krate::Agent for #twin {
@@ -151,8 +161,8 @@ fn generate(agent: &Agent) -> TokenStream {
 fn checks(twin: &Ident, n: usize, ty: &Type) -> TokenStream {
     let n = Index::from(n);
     let span = anchor(ty).resolved_at(hygienic());
-    let agree = quote_spanned!(span=> Keys::<#twin, #n>::agree);
-    let copartitioned = quote_spanned!(span=> require_copartitioned::<#twin, #n>());
+    let agree = quote_spanned!(span=> __Keys::<#twin, #n>::agree);
+    let copartitioned = quote_spanned!(span=> __copartitioned::<#twin, #n>());
     quote! {
         const _: fn() = #agree;
         const _: () = #copartitioned;

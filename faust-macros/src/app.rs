@@ -1,13 +1,15 @@
 //! `#[app]`: the manifest.
 
+use crate::cfg::{cfgs, is_cfg};
 use crate::errors::Errors;
 use crate::krate::{Krate, hygienic};
 use crate::literal::name_in_kafka;
 use crate::options::Options;
 use crate::said::Said;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::{DeriveInput, Index, Path};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, DeriveInput, Index, Path};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -22,8 +24,17 @@ struct App {
     id: String,
     version: Option<u32>,
     /// In the order of [`LISTS`], the order in which the runtime counts entries.
-    lists: Vec<Vec<Path>>,
-    parts: Vec<Path>,
+    lists: Vec<Vec<Entry>>,
+    /// Lists of what does not run yet, with the trait of their entries.
+    later: Vec<(&'static str, Vec<Entry>)>,
+    external: Vec<Entry>,
+    parts: Vec<Entry>,
+}
+
+/// What a list names, and the conditions that it stands under.
+struct Entry {
+    cfgs: TokenStream,
+    path: Path,
 }
 
 /// The lists, the trait that their entries implement, and the constant that declares an entry.
@@ -35,39 +46,61 @@ const LISTS: [(&str, &str, &str); 5] = [
     ("commands", "Command", "COMMAND"),
 ];
 
+/// Lists of what is declared and checked, and does not run yet.
+const LATER: [(&str, &str); 3] =
+    [("crons", "Cron"), ("services", "Service"), ("windows", "WindowClose")];
+
 fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<App> {
     let mut options = Options::parse("app", attr, errors);
     let id = options.name("#[app(\"id\", agents(..))]", errors);
     let version = options.number("version", 1..=u32::MAX, errors);
-    let lists = LISTS.iter().map(|(list, ..)| paths(list, &mut options, errors)).collect();
-    let parts = paths("parts", &mut options, errors);
+    let mut entries = |list| {
+        let given = options.list(list, errors).into_iter();
+        given.filter_map(|entry| Entry::read(entry, errors)).collect()
+    };
+    let lists = LISTS.iter().map(|(list, ..)| entries(list)).collect();
+    let later = LATER.iter().map(|(list, of)| (*of, entries(list))).collect();
+    let (external, parts) = (entries("external"), entries("parts"));
     let krate = options.krate(errors);
-    options.later(&["crons", "services", "windows"], errors);
     options.finish(errors);
     if let Some(id) = &id {
         errors.keep(name_in_kafka(id));
     }
     let id = id.map(|id| id.value()).unwrap_or_default();
     let ident = subject(item, errors)?;
-    Some(App { krate, ident, id, version, lists, parts })
+    Some(App { krate, ident, id, version, lists, later, external, parts })
 }
 
-fn paths(list: &'static str, options: &mut Options, errors: &mut Errors) -> Vec<Path> {
-    let entries = options.list(list, errors).into_iter();
-    let path = |entry: TokenStream| {
-        let path = syn::parse2::<Path>(entry.clone()).ok();
-        if path.is_none() {
-            errors.at(entry, "expected the path to a function, such as `count` or `orders::count`");
+impl Entry {
+    fn read(entry: TokenStream, errors: &mut Errors) -> Option<Self> {
+        let read = |input: ParseStream<'_>| {
+            let attrs = input.call(Attribute::parse_outer)?;
+            Ok((attrs, input.parse()?))
+        };
+        let Ok((attrs, path)) = read.parse2(entry.clone()) else {
+            errors.at(
+                entry,
+                "expected the name of a function, such as `count` or `orders::count`, without quotes and brackets",
+            );
+            return None;
+        };
+        for attr in attrs.iter().filter(|attr| !is_cfg(attr)) {
+            errors.at(attr, "above an entry stands `#[cfg(..)]` and nothing else");
         }
-        path
-    };
-    entries.filter_map(path).collect()
+        Some(Self { cfgs: cfgs(&attrs), path })
+    }
+
+    /// The token that carries errors.
+    fn span(&self) -> Span {
+        let last = self.path.segments.last();
+        last.map_or_else(Span::call_site, |last| last.ident.span()).resolved_at(hygienic())
+    }
 }
 
 /// The struct that stands for the app.
 fn subject(item: &TokenStream, errors: &mut Errors) -> Option<Ident> {
     let Ok(input) = syn::parse2::<DeriveInput>(item.clone()) else {
-        errors.push(Span::call_site(), "`#[app]` stands above a struct: `struct Shop;`");
+        errors.push(Span::call_site(), "`#[app]` stands above a struct, `struct Shop;`, and `main` calls `faust::main::<Shop>()`");
         return None;
     };
     if !input.generics.params.is_empty() {
@@ -78,34 +111,76 @@ fn subject(item: &TokenStream, errors: &mut Errors) -> Option<Ident> {
 }
 
 fn generate(app: &App) -> TokenStream {
-    let App { krate, ident, id, version, lists, parts } = app;
-    let defs = lists.iter().zip(LISTS).map(|(paths, (list, of, item))| {
-        let (of, item) = (Ident::new(of, Span::call_site()), Ident::new(item, Span::call_site()));
-        (list, paths.iter().map(|path| quote!(<#path as #krate::#of>::#item)).collect())
-    });
+    let App { krate, ident, id, version, lists, later, external, parts } = app;
+    let defs = |entries: &[Entry], def: &dyn Fn(&Path) -> TokenStream| {
+        let defs = entries.iter().map(|Entry { cfgs, path }| {
+            let def = def(path);
+            quote!(#cfgs #def)
+        });
+        defs.collect::<Vec<_>>()
+    };
     let said = Said::default().plain("version", version.map(Literal::u32_unsuffixed));
-    let said = defs.fold(said, |said, (list, defs)| said.list(list, defs));
-    let said =
-        said.list("parts", parts.iter().map(|path| quote!(<#path as #krate::App>::APP)).collect());
+    let said = lists.iter().zip(LISTS).fold(said, |said, (entries, (list, of, item))| {
+        let (of, item) = (Ident::new(of, Span::call_site()), Ident::new(item, Span::call_site()));
+        said.list(list, defs(entries, &|path| quote!(<#path as #krate::#of>::#item)))
+    });
+    let name = |path: &Path| quote!(#krate::AgentName::of::<#path>());
+    let said = said.list("external", defs(external, &name));
+    let said = said.list("parts", defs(parts, &|path| quote!(<#path as #krate::App>::APP)));
     let def = said.over(krate, "AppDef", id);
-    let checks = lists.iter().flatten().enumerate().map(|(n, path)| check(krate, ident, n, path));
+    let all: Vec<_> = lists.iter().flatten().collect();
+    let checks = checks(krate, ident, "require_entry", &all);
+    let external = checks_of(krate, ident, "require_external", external);
+    let parts = checks_of(krate, ident, "require_part", parts);
+    let later = later.iter().flat_map(|(of, entries)| {
+        let of = Ident::new(of, Span::call_site());
+        let one = move |Entry { cfgs, path }: &Entry| {
+            quote!(#cfgs const _: fn() = <#path as #krate::#of>::listed;)
+        };
+        entries.iter().map(one)
+    });
     quote_spanned! {hygienic()=>
-        #[allow(unused_imports)]
         const _: () = {
-            use #krate::require_entry;
             impl #krate::App for #ident {
                 const APP: #krate::AppDef = #def;
             }
-            #(#checks)*
+            #checks
+            #external
+            #parts
+            #(#later)*
         };
     }
 }
 
-/// The check of one entry, reported at it.
-fn check(krate: &Krate, ident: &Ident, n: usize, path: &Path) -> TokenStream {
-    let n = Index::from(n);
-    let span = path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
-    let span = span.resolved_at(hygienic());
-    let check = quote_spanned!(span=> require_entry(&<#ident as #krate::App>::APP, #n));
-    quote!(const _: () = #check;)
+fn checks_of(krate: &Krate, ident: &Ident, check: &str, entries: &[Entry]) -> TokenStream {
+    checks(krate, ident, check, &entries.iter().collect::<Vec<_>>())
+}
+
+/// A check for each entry, by its number, reported at it.
+fn checks(krate: &Krate, ident: &Ident, check: &str, entries: &[&Entry]) -> TokenStream {
+    let check = Ident::new(check, hygienic());
+    let checks = entries.iter().enumerate().map(|(n, entry)| {
+        let (number, cfgs) = (number(entries.iter().take(n).copied()), &entry.cfgs);
+        let call = quote_spanned!(entry.span()=> __check(&<#ident as #krate::App>::APP, #number));
+        quote!(#cfgs const _: () = #call;)
+    });
+    let checks: TokenStream = checks.collect();
+    if entries.is_empty() {
+        return checks;
+    }
+    quote_spanned! {hygienic()=>
+        const _: () = {
+            use #krate::#check as __check;
+            #checks
+        };
+    }
+}
+
+/// How many entries stand before one: those whose conditions hold.
+fn number<'a>(before: impl Iterator<Item = &'a Entry> + Clone) -> TokenStream {
+    if before.clone().all(|entry| entry.cfgs.is_empty()) {
+        return Index::from(before.count()).into_token_stream();
+    }
+    let before = before.map(|Entry { cfgs, .. }| quote!(#cfgs ()));
+    quote!(<[()]>::len(&[#(#before),*]))
 }

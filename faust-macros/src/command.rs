@@ -5,7 +5,7 @@ use crate::errors::Errors;
 use crate::handles::Handles;
 use crate::krate::{Krate, hygienic};
 use crate::options::Options;
-use crate::signature::{Function, Parameter};
+use crate::signature::{Function, Parameter, with_async};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::token::Paren;
@@ -16,6 +16,7 @@ pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let command = lower(attr, &item, &mut errors);
     let generated = command.as_ref().map(generate);
     let item = command.map_or(item, |command| plain(command.function).into_token_stream());
+    let item = with_async(item);
     quote!(#item #errors #generated)
 }
 
@@ -104,7 +105,7 @@ fn generate(command: &Command) -> TokenStream {
     let Command { krate, function, about, parameters } = command;
     let (twin, place) = (function.ident(), krate.place());
     let name = function.name().replace('_', "-");
-    let twin_struct = function.twin(twin);
+    let (twin_struct, cfgs) = (function.twin(twin), function.cfgs());
     let handles = parameters.iter().filter_map(|parameter| match parameter {
         Kind::Handle(ty) => Some(ty),
         Kind::Argument { .. } => None,
@@ -119,9 +120,12 @@ fn generate(command: &Command) -> TokenStream {
     let future = function.future(krate);
     quote_spanned! {hygienic()=>
         #twin_struct
+        #cfgs
         const _: () = {
-            // The derive names `clap::..`.
+            // The derive names `clap::..` and `Option`.
             use #krate::clap;
+            #[allow(unused_imports)]
+            use ::core::option::Option;
             #[derive(clap::Args)]
             pub struct __Args {
                 #(#fields,)*

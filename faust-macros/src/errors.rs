@@ -18,6 +18,15 @@ impl Errors {
         self.0.push(syn::Error::new(span, message));
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is right, and comes with another version.
+    pub(crate) fn later(&mut self, tokens: impl ToTokens, what: impl Display) {
+        self.at(tokens, format!("{what} is not available in this version"));
+    }
+
     /// The value, or `None` and an error more.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.0.push(error)).ok()

@@ -10,20 +10,29 @@
 // What is read: attributes and the items under them.
 mod literal;
 mod options;
+mod placeholders;
 mod record;
+mod schedule;
 mod signature;
+mod window;
 
 // The macros.
 mod agent;
 mod app;
 mod command;
+mod cron;
+mod group;
 mod page;
+mod records;
+mod service;
 mod table;
 mod task;
 mod timer;
 mod topic;
+mod window_close;
 
 // What they share in saying it.
+mod cfg;
 mod closest;
 mod errors;
 mod handles;
@@ -69,6 +78,31 @@ pub fn page(attr: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn command(attr: TokenStream, item: TokenStream) -> TokenStream {
     command::expand(attr.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn cron(attr: TokenStream, item: TokenStream) -> TokenStream {
+    cron::expand(attr.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn service(attr: TokenStream, item: TokenStream) -> TokenStream {
+    service::expand(attr.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn window_close(attr: TokenStream, item: TokenStream) -> TokenStream {
+    window_close::expand(attr.into(), item.into()).into()
+}
+
+#[proc_macro_derive(AgentParam, attributes(faust))]
+pub fn agent_param(item: TokenStream) -> TokenStream {
+    group::expand(item.into()).into()
+}
+
+#[proc_macro_derive(Records, attributes(faust))]
+pub fn records(item: TokenStream) -> TokenStream {
+    records::expand(item.into()).into()
 }
 
 #[proc_macro_attribute]

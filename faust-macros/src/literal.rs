@@ -22,6 +22,17 @@ pub(crate) fn duration(tokens: TokenStream) -> syn::Result<Duration> {
                 "write a whole number of a smaller unit, such as `90s` for 1.5 minutes".into(),
             );
         }
+        Lit::Str(text) => {
+            let plain = text
+                .value()
+                .parse()
+                .ok()
+                .filter(|plain| duration(TokenStream::clone(plain)).is_ok());
+            return error(match plain {
+                Some(plain) => format!("a duration has no quotes: `{plain}`"),
+                None => DURATION.into(),
+            });
+        }
         _ => return error(DURATION.into()),
     };
     let unit = match number.suffix() {
@@ -118,7 +129,8 @@ mod tests {
     #[test]
     fn asks_for_a_unit() {
         assert_eq!(check("10"), Err(DURATION.to_string()));
-        assert_eq!(check("\"10s\""), Err(DURATION.to_string()));
+        assert_eq!(check("\"10s\""), Err("a duration has no quotes: `10s`".to_string()));
+        assert_eq!(check("\"soon\""), Err(DURATION.to_string()));
         assert_eq!(check("ten"), Err(DURATION.to_string()));
         assert_eq!(check("10 s"), Err(DURATION.to_string()));
         assert!(check("10m").unwrap_err().contains("did you mean `min`?"));

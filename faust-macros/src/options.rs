@@ -51,7 +51,11 @@ impl Options {
             return;
         }
         let Some(given) = Given::read(piece.clone()) else {
-            errors.at(piece, "expected an option: `flag`, `key = value` or `list(a, b)`");
+            let expected = match self.noun {
+                "timer" => "expected an option, such as `every = 10s`",
+                _ => "expected an option: `flag`, `key = value` or `list(a, b)`",
+            };
+            errors.at(piece, expected);
             return;
         };
         if given.is_empty() {
@@ -69,9 +73,36 @@ impl Options {
     /// The string in front; an error that shows how to write it where it is missing.
     pub(crate) fn name(&mut self, usage: &str, errors: &mut Errors) -> Option<LitStr> {
         if self.name.is_none() {
-            errors.push(Span::call_site(), format!("the name is missing: write `{usage}`"));
+            let (at, fault) = match self.misplaced_name() {
+                Some(at) => (at, "the name is a text in front"),
+                None => (Span::call_site(), "the name is missing"),
+            };
+            errors.push(at, format!("{fault}: write `{usage}`"));
         }
         self.name.take()
+    }
+
+    /// The string in front, where there is to be none.
+    pub(crate) fn stray_name(&mut self) -> Option<LitStr> {
+        self.name.take()
+    }
+
+    /// What was meant as the name, and is no longer an option then: `name = "words"`, or `words` in front.
+    fn misplaced_name(&mut self) -> Option<Span> {
+        const KEYS: [&str; 5] = ["name", "id", "path", "topic", "table"];
+        const FLAGS: [&str; 3] = ["compacted", "external", "on_leader"];
+        let index = self.options.iter().position(|given| match &given.value {
+            Value::Equals(value) => {
+                KEYS.iter().any(|key| given.key == key)
+                    && syn::parse2::<LitStr>(value.clone()).is_ok()
+            }
+            Value::Flag | Value::List(_) => false,
+        });
+        let front = self.options.first().is_some_and(|given| {
+            matches!(given.value, Value::Flag) && FLAGS.iter().all(|flag| given.key != flag)
+        });
+        let index = index.or(front.then_some(0))?;
+        Some(self.options.remove(index).key.span())
     }
 
     /// Whether an option is given and not yet taken.
@@ -83,6 +114,7 @@ impl Options {
         let Given { key, value } = self.take(key)?;
         if !matches!(value, Value::Flag) {
             errors.at(&key, format!("`{key}` stands alone, without a value"));
+            return None;
         }
         Some(key)
     }
@@ -149,23 +181,80 @@ impl Options {
 
     /// `crate = path`.
     pub(crate) fn krate(&mut self, errors: &mut Errors) -> Krate {
-        let path = self.value("crate", errors).and_then(|tokens| {
-            let path = syn::parse2::<Path>(tokens.clone()).ok();
-            if path.is_none() {
-                errors.at(tokens, "expected the path to the crate `faust`");
-            }
-            path
-        });
-        Krate::new(path)
+        Krate::new(self.path("crate", "the path to the crate `faust`", errors))
     }
 
-    /// What is planned, and refused until then.
-    pub(crate) fn later(&mut self, keys: &[&'static str], errors: &mut Errors) {
-        for key in keys {
-            if let Some(index) = self.options.iter().position(|given| given.key == key) {
-                let key = self.options.remove(index).key;
-                errors.at(&key, format!("`{key}` is not available in this version"));
+    /// A text behind `key =`.
+    pub(crate) fn text(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        errors: &mut Errors,
+    ) -> Option<LitStr> {
+        let tokens = self.value(key, errors)?;
+        let text = syn::parse2(tokens.clone()).ok();
+        if text.is_none() {
+            errors.at(tokens, format!("expected {expected} in quotes"));
+        }
+        text
+    }
+
+    /// A path behind `key =`.
+    pub(crate) fn path(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        errors: &mut Errors,
+    ) -> Option<Path> {
+        let tokens = self.value(key, errors)?;
+        let path = syn::parse2(tokens.clone()).ok();
+        if path.is_none() {
+            errors.at(tokens, format!("expected {expected}"));
+        }
+        path
+    }
+
+    /// The paths in `key(..)`.
+    pub(crate) fn paths(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        errors: &mut Errors,
+    ) -> Vec<Path> {
+        let entries = self.list(key, errors).into_iter();
+        let path = |entry: TokenStream| {
+            let path = syn::parse2(entry.clone()).ok();
+            if path.is_none() {
+                errors.at(entry, format!("expected {expected}"));
             }
+            path
+        };
+        entries.filter_map(path).collect()
+    }
+
+    /// What is planned: read as it will be, and refused until then where it is right.
+    pub(crate) fn later<T>(
+        &mut self,
+        key: &'static str,
+        errors: &mut Errors,
+        read: impl FnOnce(&mut Self, &'static str, &mut Errors) -> Option<T>,
+    ) {
+        let given = self.options.iter().find(|given| given.key == key);
+        let Some(said) = given.map(|given| given.key.clone()) else {
+            self.known.push(key);
+            return;
+        };
+        if read(self, key, errors).is_some() {
+            errors.later(&said, format!("`{key}`"));
+        }
+    }
+
+    /// The three that say how bytes are read and written.
+    pub(crate) fn codecs(&mut self, errors: &mut Errors) {
+        for key in ["codec", "key_codec", "value_codec"] {
+            self.later(key, errors, |options, key, errors| {
+                options.path(key, "the path to a codec, such as `formats::Avro`", errors)
+            });
         }
     }
 
@@ -175,8 +264,12 @@ impl Options {
             errors.at(name, format!("`#[{}]` takes no name", self.noun));
         }
         for Given { key, .. } in &self.options {
-            let meant = did_you_mean(&key.to_string(), &self.known);
-            errors.at(key, format!("unknown {} option `{key}`{meant}", self.noun));
+            let said = match said_elsewhere(self.noun, &key.to_string()) {
+                Some("method") => format!(": write `method = {key}`"),
+                Some(place) => format!(": {place}"),
+                None => did_you_mean(&key.to_string(), &self.known),
+            };
+            errors.at(key, format!("unknown {} option `{key}`{said}", self.noun));
         }
     }
 
@@ -185,6 +278,25 @@ impl Options {
         let index = self.options.iter().position(|given| given.key == key)?;
         Some(self.options.remove(index))
     }
+}
+
+/// Where something is said that is no option, though other libraries have it as one.
+fn said_elsewhere(noun: &str, key: &str) -> Option<&'static str> {
+    Some(match (noun, key) {
+        ("agent", "topic" | "topics" | "input" | "channel") => {
+            "the first parameter says what an agent reads, as in `word: Event<Word>`"
+        }
+        ("agent", key) if key.starts_with(char::is_uppercase) => {
+            "the first parameter says what an agent reads, as in `word: Event<Word>`"
+        }
+        ("app", "topics" | "tables") => "the functions that use it say so by their parameters",
+        ("app", "broker" | "store" | "web_port") => "what differs per deployment is a setting",
+        ("page", "get" | "post" | "put" | "patch" | "delete") => "method",
+        ("topic" | "table", "key_type" | "value_type" | "value" | "default") => {
+            "the fields of the struct say it"
+        }
+        _ => return None,
+    })
 }
 
 impl Given {
@@ -297,7 +409,7 @@ mod tests {
             options.number("partitions", 1..=9, &mut errors);
             options.flag("compacted", &mut errors);
             options.config(&mut errors);
-            options.later(&["codec"], &mut errors);
+            options.codecs(&mut errors);
             options.finish(&mut errors);
             assert_eq!(messages(errors), expected, "{text}");
         };
@@ -313,7 +425,9 @@ mod tests {
         check("\"a\", compacted = true", "`compacted` stands alone, without a value");
         check("\"a\", config = 4", "`config` is a list: `config(..)`");
         check("\"a\", config(a = b)", "expected `\"key\" = \"value\"`");
-        check("\"a\", codec = json", "`codec` is not available in this version");
+        check("\"a\", codec = formats::Avro", "`codec` is not available in this version");
+        check("\"a\", codec = 4", "expected the path to a codec, such as `formats::Avro`");
+        check("\"a\", kodec = 4", "unknown topic option `kodec`; did you mean `codec`?");
         check("\"a\", , compacted", "nothing stands before this comma");
         check("\"a\", 4 = 5", "expected an option: `flag`, `key = value` or `list(a, b)`");
         check("\"a\", \"b\"", "the name comes first, and once");

@@ -5,16 +5,18 @@ use crate::closest::did_you_mean;
 use crate::errors::Errors;
 use crate::krate::{Krate, hygienic};
 use crate::options::Options;
-use crate::signature::Function;
+use crate::placeholders;
+use crate::signature::{Function, with_async};
 use crate::types::anchor;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{LitStr, Type};
+use syn::Type;
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let page = lower(attr, &item, &mut errors);
     let generated = page.as_ref().map(generate);
+    let item = with_async(item);
     quote!(#item #errors #generated)
 }
 
@@ -35,36 +37,14 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<P
     let method = options.ident("method", "`get`, `post`, `put`, `patch` or `delete`", errors);
     let krate = options.krate(errors);
     options.finish(errors);
-    if let Some(path) = &path {
-        check_path(path, errors);
-    }
+    let names = path.as_ref().and_then(|path| placeholders::read(path, errors));
     let method = method.and_then(|method| variant(&method, errors)).unwrap_or("Get");
     let function = Function::read("page", item, errors)?;
+    if let (Some(path), Some(names)) = (&path, names) {
+        placeholders::check(path, &names, function.parameters(), errors);
+    }
     let path = path.map(|path| path.value()).unwrap_or_default();
     Some(Page { krate, function, path, method })
-}
-
-/// What axum would refuse when the worker starts.
-fn check_path(path: &LitStr, errors: &mut Errors) {
-    let text = path.value();
-    if !text.starts_with('/') {
-        errors.at(path, "a path starts with `/`");
-        return;
-    }
-    for segment in text.split('/') {
-        if let Some(name) = segment.strip_prefix(':') {
-            errors.at(path, format!("a placeholder is written `{{{name}}}`"));
-        } else if let Some(name) = segment.strip_prefix('*') {
-            errors.at(
-                path,
-                format!("a placeholder for the rest of the path is written `{{*{name}}}`"),
-            );
-        } else if segment == "{}" {
-            errors.at(path, "a placeholder has a name: `{name}`");
-        } else if segment.matches('{').count() != segment.matches('}').count() {
-            errors.at(path, format!("`{segment}` opens and closes different numbers of braces"));
-        }
-    }
 }
 
 fn variant(method: &Ident, errors: &mut Errors) -> Option<&'static str> {
@@ -79,7 +59,7 @@ fn variant(method: &Ident, errors: &mut Errors) -> Option<&'static str> {
 fn generate(page: &Page) -> TokenStream {
     let Page { krate, function, path, method } = page;
     let (twin, name, place) = (function.ident(), function.name(), krate.place());
-    let twin_struct = function.twin(twin);
+    let (twin_struct, cfgs) = (function.twin(twin), function.cfgs());
     let method = Ident::new(method, Span::call_site());
     let types: Vec<_> = function.parameters().iter().map(|parameter| &parameter.ty).collect();
     let body = body(krate, function, &types);
@@ -90,6 +70,7 @@ fn generate(page: &Page) -> TokenStream {
     };
     quote_spanned! {hygienic()=>
         #twin_struct
+        #cfgs
         #[allow(unused_imports)]
         const _: () = {
             use #krate::NoUses as _;

@@ -5,6 +5,7 @@
 
 mod serde;
 
+use crate::cfg::{cfgs, is_cfg};
 use crate::closest::did_you_mean;
 use crate::errors::Errors;
 use crate::krate::Krate;
@@ -32,7 +33,7 @@ pub(crate) struct Struct {
 
 #[derive(Clone)]
 pub(crate) struct Field {
-    attrs: Vec<Attribute>,
+    pub(crate) attrs: Vec<Attribute>,
     pub(crate) member: Member,
     pub(crate) ty: Type,
 }
@@ -114,7 +115,10 @@ impl Struct {
         };
         // rustc says where a lifetime is missing.
         let complete = fields.iter().all(|field| !lacks_lifetime(&field.ty));
-        let sound = complete && (lifetime.is_none() || may_borrow(&fields, &key, &form, errors));
+        let sound = complete
+            && always_there(&fields, &key, &form, errors)
+            && comparable(&key, errors)
+            && (lifetime.is_none() || may_borrow(&fields, &key, &form, errors));
         let (fields, form) = if sound { (fields, form) } else { (Vec::new(), Form::Unsound) };
         Some(Self { attrs, name: ident, generics, lifetime, fields, key, key_is_said, form })
     }
@@ -136,6 +140,11 @@ impl Struct {
         let (_, generics, _) = self.generics.split_for_impl();
         let name = &self.name;
         quote!(#name #generics)
+    }
+
+    /// The conditions that the struct stands under.
+    pub(crate) fn cfgs(&self) -> TokenStream {
+        cfgs(&self.attrs)
     }
 
     /// What a generic struct, which is an error, needs to stand for a record all the same.
@@ -207,6 +216,39 @@ impl Struct {
             false => field.ty.to_token_stream(),
         }
     }
+}
+
+/// Whether the fields that generated code names are there under every condition; if not, errors say which.
+fn always_there(fields: &[Field], key: &Key, form: &Form, errors: &mut Errors) -> bool {
+    let mut sound = true;
+    for field in fields {
+        let Some(cfg) = field.attrs.iter().find(|attr| is_cfg(attr)) else { continue };
+        let fault = match (form, &field.member) {
+            (Form::Pair(_), _) => {
+                "a key and its value are always there: put the condition above the struct"
+            }
+            _ if key.has(field) => "a key is always there: put the condition above the struct",
+            (_, Member::Unnamed(_)) => "a field under a condition has a name",
+            _ => continue,
+        };
+        errors.at(cfg, fault);
+        sound = false;
+    }
+    sound
+}
+
+/// Whether the key can be compared, where its type's name tells; if not, an error says so.
+fn comparable(key: &Key, errors: &mut Errors) -> bool {
+    let fraction =
+        |field: &&Field| last_name(&field.ty).is_some_and(|name| name == "f64" || name == "f32");
+    let fractions: Vec<_> = key.fields().iter().filter(fraction).collect();
+    for field in &fractions {
+        errors.at(
+            &field.ty,
+            "a number with a fraction cannot be a key: keys are compared exactly, as texts and whole numbers are",
+        );
+    }
+    fractions.is_empty()
 }
 
 /// Whether all of a struct's fields can be read from a message; if not, errors say which.

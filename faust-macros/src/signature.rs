@@ -1,5 +1,6 @@
 //! The function under an attribute: its signature is read, its body never is.
 
+use crate::cfg::cfgs;
 use crate::errors::Errors;
 use crate::krate::{Krate, hygienic};
 use crate::types::{anchor, is_input, pretty, with_lifetime};
@@ -37,7 +38,8 @@ impl Function {
             return None;
         };
         function.callable = function.check(noun, errors);
-        Some(function)
+        // Nothing can stand beside a method.
+        function.signature.receiver().is_none().then_some(function)
     }
 
     pub(crate) fn ident(&self) -> &Ident {
@@ -122,11 +124,17 @@ impl Function {
         }
     }
 
+    /// The conditions that the function stands under.
+    pub(crate) fn cfgs(&self) -> TokenStream {
+        cfgs(&self.attrs)
+    }
+
     /// The type beside the function, which stands for it in lists and in `Ask<..>`. Braces keep it out of the
     /// namespace of functions.
     pub(crate) fn twin(&self, name: &Ident) -> TokenStream {
-        let vis = &self.vis;
+        let (vis, cfgs) = (&self.vis, self.cfgs());
         quote! {
+            #cfgs
             #[doc(hidden)]
             #[allow(non_camel_case_types, unreachable_pub)]
             #vis struct #name {}
@@ -165,13 +173,22 @@ impl Function {
             fault(variadic, format!("{a} cannot be variadic"));
         }
         if let Some(receiver) = self.signature.receiver() {
-            fault(receiver, format!("{a} is a free function, without `self`"));
+            fault(
+                receiver,
+                format!(
+                    "{a} is a free function, without `self`: what it needs it asks for, such as `State<S>`"
+                ),
+            );
         }
-        for parameter in &self.parameters {
+        for (n, parameter) in self.parameters.iter().enumerate() {
             match &parameter.ty {
                 Type::Reference(ty) => {
-                    let inner = ty.elem.to_token_stream();
-                    fault(ty, format!("parameters are taken by value: write `{}`", pretty(inner)));
+                    let inner = pretty(ty.elem.to_token_stream());
+                    let inner = match noun == "agent" && n == 0 && !is_input(&ty.elem) {
+                        true => format!("Event<{inner}>"),
+                        false => inner,
+                    };
+                    fault(ty, format!("parameters are taken by value: write `{inner}`"));
                 }
                 Type::ImplTrait(ty) => fault(ty, format!("{a} cannot be generic: name the type")),
                 ty if noun != "agent" && is_input(ty) => {
@@ -181,6 +198,20 @@ impl Function {
             }
         }
         sound
+    }
+}
+
+/// The item, with `async` in front of a function that lacks it: the error about that is enough, without one for each
+/// `.await` in it.
+pub(crate) fn with_async(item: TokenStream) -> TokenStream {
+    match parse.parse2(item.clone()) {
+        Ok(mut function)
+            if function.signature.asyncness.is_none() && function.signature.constness.is_none() =>
+        {
+            function.signature.asyncness = Some(Token![async](function.signature.fn_token.span));
+            function.into_token_stream()
+        }
+        _ => item,
     }
 }
 

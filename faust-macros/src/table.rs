@@ -1,5 +1,6 @@
 //! `#[table]`: a table by the shape of its rows.
 
+use crate::cfg::cfgs;
 use crate::closest::did_you_mean;
 use crate::errors::Errors;
 use crate::krate::{Krate, hygienic};
@@ -8,9 +9,9 @@ use crate::options::Options;
 use crate::record::{Field, Form, Key, Struct, find};
 use crate::said::Said;
 use crate::types::anchor;
-use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
+use crate::window::Window;
+use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use std::time::Duration;
 use syn::{Index, Type};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
@@ -49,8 +50,9 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     let partition_by = options.value("partition_by", errors);
     let scope = options.ident("scope", "`partition` or `key`", errors);
     let config = options.config(errors);
+    let grace = options.value("grace", errors);
+    options.codecs(errors);
     let krate = options.krate(errors);
-    options.later(&["codec", "key_codec", "value_codec"], errors);
     options.finish(errors);
 
     if let Some(name) = &name {
@@ -59,8 +61,18 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     if let Some(expires) = expires.as_ref().filter(|_| window.is_none()) {
         errors.at(expires, "what expires is a window: say which, `window = tumbling(1min)`");
     }
+    if let Some(grace) = grace {
+        match (&window, duration(grace.clone())) {
+            (None, _) => errors.at(
+                grace,
+                "what waits for late events is a window: say which, `window = tumbling(1min)`",
+            ),
+            (Some(_), Ok(_)) => errors.later(grace, "`grace`"),
+            (Some(_), Err(fault)) => errors.keep::<()>(Err(fault)).unwrap_or_default(),
+        }
+    }
     let windowed = window.is_some();
-    let window = window.and_then(|window| tumbling(window, errors));
+    let window = window.and_then(|window| Window::read(window, errors));
     let expires = expires.and_then(|expires| errors.keep(duration(expires)));
     let row = row?;
     require_key(&row, errors);
@@ -70,7 +82,7 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     let home = home(&row.key, partition_by, anywhere, errors);
     let said = Said::default()
         .some("partitions", partitions.map(Literal::u32_unsuffixed))
-        .some("window", window.map(|size| window_tokens(&krate, size)))
+        .some("window", window.map(|window| window.tokens(&krate)))
         .some("expires", expires.map(duration_tokens))
         .plain("scope", said_anywhere.then(|| quote!(#krate::Scope::Partition)))
         .config(&config);
@@ -85,47 +97,6 @@ fn require_key(row: &Struct, errors: &mut Errors) {
             "the rows of a table have a key: name its field, `key = field`, or declare exactly the fields `key` and `value`",
         );
     }
-}
-
-/// `tumbling(1min)`
-fn tumbling(said: TokenStream, errors: &mut Errors) -> Option<Duration> {
-    const EXPECTED: &str = "expected a window such as `tumbling(1min)`";
-    let Some((kind, group)) = call(said.clone()) else {
-        errors.at(said, EXPECTED);
-        return None;
-    };
-    match kind.to_string().as_str() {
-        "tumbling" if group.stream().is_empty() => {
-            errors.at(group, "expected a length, such as `1min`")
-        }
-        "tumbling" => return errors.keep(duration(group.stream())),
-        later @ ("hopping" | "sliding" | "session") => {
-            errors.at(kind, format!("`{later}` windows are not available in this version"));
-        }
-        other => {
-            let meant = did_you_mean(other, &["tumbling"]);
-            errors.at(&kind, format!("unknown window `{kind}`{meant}: {EXPECTED}"));
-        }
-    }
-    None
-}
-
-/// `name(..)`
-fn call(tokens: TokenStream) -> Option<(Ident, Group)> {
-    let mut tokens = tokens.into_iter();
-    match (tokens.next()?, tokens.next()?, tokens.next()) {
-        (TokenTree::Ident(name), TokenTree::Group(group), None)
-            if group.delimiter() == Delimiter::Parenthesis =>
-        {
-            Some((name, group))
-        }
-        _ => None,
-    }
-}
-
-fn window_tokens(krate: &Krate, size: Duration) -> TokenStream {
-    let size = duration_tokens(size);
-    quote!(#krate::WindowDef::Tumbling { size: #size })
 }
 
 fn is_partition(scope: &Ident, errors: &mut Errors) -> bool {
@@ -184,6 +155,7 @@ fn generate(table: &Table) -> TokenStream {
     let ident = &row.name;
     let (impl_generics, ty_generics, _) = row.generics.split_for_impl();
     let bounds = row.bounds();
+    let cfgs = row.cfgs();
     let checks = match row.form {
         Form::Whole => row.field_checks(krate),
         Form::Pair(_) | Form::Unsound => TokenStream::new(),
@@ -201,6 +173,7 @@ fn generate(table: &Table) -> TokenStream {
         Home::Part(n, ty) => (ty.to_token_stream(), Some(encode_part(krate, n))),
     };
     quote_spanned! {hygienic()=>
+        #cfgs
         #[allow(unused_imports, unused_variables)]
         const _: () = {
             use #krate::NoKeyCodec as _;
@@ -245,7 +218,7 @@ fn value(row: &Struct) -> (TokenStream, TokenStream) {
         Form::Pair(Field { ty, .. }) => (ty.to_token_stream(), default(ty)),
         Form::Whole => {
             let parts = row.key.fields();
-            let fields = row.fields.iter().map(|Field { member, ty, .. }| {
+            let fields = row.fields.iter().map(|Field { attrs, member, ty }| {
                 let part = parts.iter().position(|part| part.member == *member).map(Index::from);
                 let value = match (part, &row.key) {
                     (None, _) => default(ty),
@@ -254,7 +227,8 @@ fn value(row: &Struct) -> (TokenStream, TokenStream) {
                     }
                     (Some(_), _) => quote_spanned!(hygienic()=> ::core::clone::Clone::clone(key)),
                 };
-                quote!(#member: #value)
+                let cfgs = cfgs(attrs);
+                quote!(#cfgs #member: #value)
             });
             (row.name.to_token_stream(), quote!(Self { #(#fields),* }))
         }

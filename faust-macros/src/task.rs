@@ -4,7 +4,7 @@ use crate::errors::Errors;
 use crate::handles::Handles;
 use crate::krate::{Krate, hygienic};
 use crate::options::Options;
-use crate::signature::Function;
+use crate::signature::{Function, with_async};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
@@ -12,6 +12,7 @@ pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let task = lower(attr, &item, &mut errors);
     let generated = task.as_ref().map(generate);
+    let item = with_async(item);
     quote!(#item #errors #generated)
 }
 
@@ -22,6 +23,7 @@ struct Task {
 
 fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<Task> {
     let mut options = Options::parse("task", attr, errors);
+    options.later("on_leader", errors, Options::flag);
     let krate = options.krate(errors);
     options.finish(errors);
     let function = Function::read("task", item, errors)?;
@@ -31,10 +33,11 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
 fn generate(task: &Task) -> TokenStream {
     let Task { krate, function } = task;
     let (twin, name, place) = (function.ident(), function.name(), krate.place());
-    let twin_struct = function.twin(twin);
+    let (twin_struct, cfgs) = (function.twin(twin), function.cfgs());
     let (impls, call) = call(krate, function);
     quote_spanned! {hygienic()=>
         #twin_struct
+        #cfgs
         const _: () = {
             #impls
             impl #krate::Task for #twin {

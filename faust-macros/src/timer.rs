@@ -4,7 +4,7 @@ use crate::errors::Errors;
 use crate::krate::{Krate, hygienic};
 use crate::literal::duration_tokens;
 use crate::options::Options;
-use crate::signature::Function;
+use crate::signature::{Function, with_async};
 use crate::task::call;
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -14,6 +14,7 @@ pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let timer = lower(attr, &item, &mut errors);
     let generated = timer.as_ref().map(generate);
+    let item = with_async(item);
     quote!(#item #errors #generated)
 }
 
@@ -25,12 +26,17 @@ struct Timer {
 
 fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<Timer> {
     let mut options = Options::parse("timer", attr, errors);
-    if !options.is_said("every") {
+    let before = errors.is_empty();
+    let quoted = options.stray_name();
+    if let Some(quoted) = &quoted {
+        errors.at(quoted, "an interval is written `every = 10s`");
+    }
+    if !options.is_said("every") && before && quoted.is_none() {
         errors.push(Span::call_site(), "a timer needs its interval: `#[timer(every = 10s)]`");
     }
     let every = options.duration("every", errors);
+    options.later("on_leader", errors, Options::flag);
     let krate = options.krate(errors);
-    options.later(&["on_leader"], errors);
     options.finish(errors);
     let function = Function::read("timer", item, errors)?;
     Some(Timer { krate, function, every: every.unwrap_or(Duration::from_secs(1)) })
@@ -39,11 +45,12 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
 fn generate(timer: &Timer) -> TokenStream {
     let Timer { krate, function, every } = timer;
     let (twin, name, place) = (function.ident(), function.name(), krate.place());
-    let twin_struct = function.twin(twin);
+    let (twin_struct, cfgs) = (function.twin(twin), function.cfgs());
     let every = duration_tokens(*every);
     let (impls, call) = call(krate, function);
     quote_spanned! {hygienic()=>
         #twin_struct
+        #cfgs
         const _: () = {
             #impls
             impl #krate::Timer for #twin {

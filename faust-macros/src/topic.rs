@@ -9,7 +9,7 @@ use crate::said::Said;
 use crate::types::{Text, pretty, with_lifetime};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Lifetime;
+use syn::{Lifetime, LitStr};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -37,8 +37,11 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     let compacted = options.flag("compacted", errors);
     let external = options.flag("external", errors);
     let config = options.config(errors);
+    options.codecs(errors);
+    options
+        .later("version", errors, |options, key, errors| options.number(key, 1..=u32::MAX, errors));
+    options.later("pattern", errors, pattern);
     let krate = options.krate(errors);
-    options.later(&["codec", "key_codec", "value_codec", "version", "pattern"], errors);
     options.finish(errors);
 
     if let Some(name) = &name {
@@ -65,6 +68,24 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     Some(Topic { krate, record, name, said })
 }
 
+/// `pattern = "^logs-.*"`
+fn pattern(options: &mut Options, key: &'static str, errors: &mut Errors) -> Option<LitStr> {
+    let pattern = options.text(key, "a pattern of names", errors)?;
+    let text = pattern.value();
+    let fault = if !text.starts_with('^') {
+        Some("a pattern of names starts with `^`, as in `\"^logs-.*\"`".to_string())
+    } else {
+        regex_lite::Regex::new(&text).err().map(|error| format!("this is no pattern: {error}"))
+    };
+    match fault {
+        Some(fault) => {
+            errors.at(pattern, fault);
+            None
+        }
+        None => Some(pattern),
+    }
+}
+
 fn derives(topic: &Topic) -> Option<TokenStream> {
     let Topic { krate, record, .. } = topic;
     let (path, name) = (krate.text(), pretty(record.this()));
@@ -74,7 +95,7 @@ fn derives(topic: &Topic) -> Option<TokenStream> {
 
 fn generate(topic: &Topic) -> TokenStream {
     let Topic { krate, record, name, said } = topic;
-    let this = record.this();
+    let (this, cfgs) = (record.this(), record.cfgs());
     let (impl_generics, ..) = record.generics.split_for_impl();
     let bounds = record.bounds();
     let checks = [record.key_checks(krate), record.field_checks(krate)];
@@ -88,6 +109,7 @@ fn generate(topic: &Topic) -> TokenStream {
     };
     let (decode, encode_value) = codec(krate, record, &message);
     quote_spanned! {hygienic()=>
+        #cfgs
         #[allow(unused_imports, unused_variables)]
         const _: () = {
             use #krate::{NoBorrowedCodec as _, NoKeyCodec as _, NoValueCodec as _};

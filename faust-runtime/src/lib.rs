@@ -50,20 +50,21 @@ pub mod testing;
 mod web;
 mod worker;
 
-pub use agent::{Agent, AgentParam, Param};
+pub use agent::{Agent, AgentInput, AgentName, AgentParam, Param};
 pub use app::{
     App, AppDef, ChangedOffsets, Guarantee, Origin, Settings, SettingsError, StartAt, StoreKind,
+    require_app,
 };
 pub use cli::{Command, main};
 pub use codec::{CodecError, Key, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
-    NoKey, OwnedRecord, Place, Record, Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, Window,
-    WindowDef, Windowed,
+    AnyKey, Both, NoKey, Only, OwnedRecord, Owns, Place, Record, Records, Row, SameKey, Scope,
+    TableDef, TopicDef, Unwindowed, Window, WindowDef, Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Access, Ask, Context, Delivered, Event, InWindow, LocalView, Sink, State, Stream, Table, View,
-    ViewInWindow,
+    Access, Ask, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Sink, State,
+    Stream, Table, View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
@@ -74,7 +75,9 @@ pub use axum;
 pub use clap;
 pub use serde;
 
-pub use faust_macros::{agent, app, command, page, table, task, timer};
+pub use faust_macros::{
+    AgentParam, Records, agent, app, command, cron, page, service, table, task, timer, window_close,
+};
 
 /// Declares a topic by the shape of its records: `#[topic("name", ..)] struct Record { .. }`.
 ///
@@ -130,37 +133,49 @@ struct Readme;
 
 /// Everything a program needs: `use faust::prelude::*;`.
 pub mod prelude {
-    pub use crate::handle::{Ask, Context, Event, Sink, State, Stream, Table, View};
+    pub use crate::agent::AgentParam;
+    pub use crate::define::Records;
+    pub use crate::handle::{
+        Ask, Context, Event, Global, Lookup, Sink, State, Stream, Table, View,
+    };
     pub use crate::{Lazy, Result, Settings, Timestamp};
     pub use axum::Json;
     pub use axum::extract::{Path, Query};
-    pub use faust_macros::{agent, app, command, page, table, task, timer, topic};
+    pub use faust_macros::{
+        AgentParam, Records, agent, app, command, cron, page, service, table, task, timer, topic,
+        window_close,
+    };
 }
 
 /// What expansions of the macros call; not for people.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::agent::{
-        Agent, AgentDef, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot, OwnsRows,
-        Param, ParamOf, Slot, Use,
+        Agent, AgentDef, AgentName, AgentOptions, AgentParam, AgentParamOf, AgentSlot, Bind,
+        Member, Param, ParamOf, Slot, Use, concat,
     };
     pub use crate::app::{
         App, AppDef, Keys, OwnsNone, require_app, require_copartitioned, require_entry,
+        require_external, require_part, require_variant,
     };
     pub use crate::cli::{Command, CommandDef, CommandOptions};
     pub use crate::codec::{CodecError, Key, Value};
     pub use crate::define::{
-        AnyKey, BorrowedCodec, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec, NoKey,
-        NoKeyCodec, NoValueCodec, Nothing, Place, Record, Row, SameKey, Scope, TableDef, Text,
-        TopicDef, Unwindowed, ValueCodec, WindowDef, Windowed,
+        AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec,
+        NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record, Records, Row, SameKey, Scope,
+        TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant, VariantOf, WindowDef,
+        Windowed,
     };
     pub use crate::handle::Event;
+    pub use crate::schedule::{Cron, Service, WindowClose, require_windows};
     pub use crate::schedule::{Task, TaskDef, TaskOptions, Timer, TimerDef, TimerOptions};
     pub use crate::web::{
-        Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond,
+        Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, from_worker,
+        respond,
     };
     pub use crate::worker::Worker;
-    pub use axum::extract::Request;
+    pub use axum::extract::{FromRequestParts, Request};
+    pub use axum::http::request::Parts;
     pub use axum::response::Response;
     pub use clap;
     pub use serde;

@@ -4,6 +4,7 @@
 //! then the only error. `for<'field>` is what lets rustc accept such a bound on a type that it knows.
 
 use super::{Field, Form, Struct};
+use crate::cfg::is_cfg;
 use crate::krate::Krate;
 use crate::types::{Text, has_lifetime, pretty};
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -61,7 +62,7 @@ fn attribute(
 }
 
 /// The fields whose types serde encodes as they are, with their positions. What the user's attributes change is left
-/// to serde, and so is a type that contains the struct itself.
+/// to serde, and so are a type that contains the struct itself and a field that is there under a condition.
 pub(super) fn checked(this: &Struct) -> impl Iterator<Item = (usize, &Field)> {
     const OF_THE_STRUCT: [&str; 5] = ["from", "try_from", "into", "remote", "bound"];
     const OF_A_FIELD: [&str; 8] = [
@@ -77,6 +78,7 @@ pub(super) fn checked(this: &Struct) -> impl Iterator<Item = (usize, &Field)> {
     let plain = matches!(this.form, Form::Pair(_)) || !says(&this.attrs, &OF_THE_STRUCT);
     this.fields.iter().enumerate().filter(move |(_, field)| {
         plain
+            && !field.attrs.iter().any(is_cfg)
             && !says(&field.attrs, &OF_A_FIELD)
             && !mentions(field.ty.to_token_stream(), &this.name)
     })

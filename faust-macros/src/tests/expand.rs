@@ -6,13 +6,17 @@ use proc_macro2::TokenStream;
 
 /// The expansion of the item under `#[name(options)]`.
 fn check(snapshot: &str, name: &str, options: &str, item: &str) {
-    let tokens: TokenStream = expand(name, options.parse().unwrap(), item.parse().unwrap());
+    let tokens = expand(name, options.parse().unwrap(), item.parse().unwrap());
+    check_tokens(snapshot, &format!("#[{name}({options})] {item}"), tokens);
+}
+
+fn check_tokens(snapshot: &str, input: &str, tokens: TokenStream) {
     let text = prettyplease::unparse(&syn::parse2(tokens).unwrap());
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../tests/expand");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.set_description(format!("#[{name}({options})] {item}"));
+    settings.set_description(input);
     settings.bind(|| insta::assert_snapshot!(snapshot, text));
 }
 
@@ -156,6 +160,35 @@ fn app() {
     );
 }
 
+#[test]
+fn agent_param() {
+    let item = "struct Ledger { accounts: Table<Account>, alerts: Sink<Alert> }";
+    check_tokens("agent_param", item, crate::group::expand(item.parse().unwrap()));
+}
+
+#[test]
+fn records() {
+    let item = "enum Movement { In(Deposit), Out(Withdrawal) }";
+    check_tokens("records", item, crate::records::expand(item.parse().unwrap()));
+}
+
+/// Under conditions: what is generated stands under the same.
+#[test]
+fn conditions() {
+    check(
+        "table_condition",
+        "table",
+        r#""carts", key = id"#,
+        "#[cfg(unix)] struct Cart { id: u64, #[cfg(feature = \"notes\")] note: String }",
+    );
+    check(
+        "app_condition",
+        "app",
+        r#""shop", agents(split, #[cfg(unix)] bill, count), external(orders::tell)"#,
+        "struct Shop;",
+    );
+}
+
 /// `crate = path` reaches every path: nothing names `::faust`.
 #[test]
 fn crate_is_honoured() {
@@ -167,5 +200,12 @@ fn crate_is_honoured() {
         let text = expand(name, options.parse().unwrap(), item.parse().unwrap()).to_string();
         assert!(!text.contains("faust") && !text.contains("compile_error"), "{name}: {text}");
         assert!(text.contains("else_where"), "{name}: {text}");
+    }
+    let derives = [
+        crate::group::expand("#[faust(crate = ::else_where)] struct G { a: A }".parse().unwrap()),
+        crate::records::expand("#[faust(crate = ::else_where)] enum R { A(A) }".parse().unwrap()),
+    ];
+    for text in derives.map(|tokens| tokens.to_string()) {
+        assert!(!text.contains("faust") && text.contains("else_where"), "{text}");
     }
 }

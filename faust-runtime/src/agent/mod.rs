@@ -1,11 +1,13 @@
 //! The call: what an agent is, how its parameters are bound, and its loop over one partition.
 
+mod group;
 mod start;
 mod traits;
 
+pub use group::{Known, Member, concat};
 pub(crate) use start::{Lane, Verdict, poll_guarded};
 pub use traits::{
     Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentOutput, AgentParam, AgentParamOf,
-    AgentParams, AgentSlot, Bind, Gives, OwnsRows, Param, ParamOf, Params, Slot, TableUse, Use,
+    AgentParams, AgentSlot, Bind, Gives, Param, ParamOf, Params, Slot, TableUse, Use,
 };
-pub(crate) use traits::{LaneFuture, call};
+pub(crate) use traits::{LaneFuture, TopicsOf, call};

@@ -41,6 +41,11 @@ impl Lane {
         &self.state
     }
 
+    /// The number of the records' topic among those that the agent reads.
+    pub(crate) fn input(&self) -> usize {
+        self.state.reader.of.input
+    }
+
     /// The next record; `None` when the loop is to end.
     pub(crate) async fn next(&self) -> Option<Delivery> {
         poll_fn(|cx| self.poll_next(cx)).await
@@ -84,7 +89,7 @@ impl Lane {
         self.state.roll_back();
         let agent = self.state.agent.name();
         let worker = &self.state.task.worker;
-        let meter = worker.monitor.agent(self.state.reader.agent);
+        let meter = worker.monitor.agent(self.state.reader.of.agent);
         if matches!(error.downcast_ref(), Some(HandleError::Conflict { .. })) {
             return Verdict::Again(Duration::ZERO);
         }
@@ -105,14 +110,14 @@ impl Lane {
 
     /// Where the agent's records come from, for messages.
     pub(crate) fn source(&self) -> String {
-        let source = self.state.task.sources.get(self.state.reader.source);
+        let source = self.state.task.sources.get(self.state.reader.of.source);
         source.map(|source| source.of.to_string()).unwrap_or_default()
     }
 
     /// The record cannot be decoded: counted, said, and kept in the dead letters.
     pub(crate) fn undecodable(&self, delivery: &Delivery, error: &CodecError) {
         let agent = self.state.agent.name();
-        self.state.task.worker.monitor.agent(self.state.reader.agent).undecodable();
+        self.state.task.worker.monitor.agent(self.state.reader.of.agent).undecodable();
         tracing::error!(
             agent, source = self.source(), offset = delivery.offset, %error,
             "a record cannot be decoded; it goes to the dead letters"
@@ -123,7 +128,7 @@ impl Lane {
     /// Stages the record for the dead-letter topic, with its bytes, place and error, as an effect of its event.
     pub(crate) fn dead_letter(&self, delivery: &Delivery, error: &str, attempts: u32) {
         let task = &self.state.task;
-        task.worker.monitor.agent(self.state.reader.agent).dead_letter();
+        task.worker.monitor.agent(self.state.reader.of.agent).dead_letter();
         self.state.begin(delivery);
         let message = delivery.message();
         let mut headers: Vec<(String, Vec<u8>)> = delivery
@@ -131,7 +136,7 @@ impl Lane {
             .into_iter()
             .map(|(name, value)| (name.to_string(), value.unwrap_or_default().to_vec()))
             .collect();
-        let source = task.sources.get(self.state.reader.source).map(|source| &source.of);
+        let source = task.sources.get(self.state.reader.of.source).map(|source| &source.of);
         for (name, value) in [
             ("faust-error", error.to_string()),
             ("faust-agent", self.state.agent.name().to_string()),

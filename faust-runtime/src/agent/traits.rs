@@ -1,7 +1,7 @@
 //! What macros implement for functions, and what parameters implement.
 
 use super::start::Lane;
-use crate::define::{Place, Record, RecordOps, TableDef, TopicDef, TopicUse};
+use crate::define::{Place, Records, TableDef, TopicUse};
 use crate::worker::Worker;
 use std::future::Future;
 use std::pin::Pin;
@@ -57,15 +57,16 @@ impl AgentOptions {
 pub struct AgentDef {
     /// What the attribute says.
     pub options: AgentOptions,
-    /// The topic that it reads.
-    pub input: TopicDef,
-    /// The codec of that topic.
-    pub(crate) record: RecordOps,
+    /// The topics that it reads.
+    pub inputs: &'static [TopicUse],
     /// What its parameters name, a slice a parameter.
     pub uses: &'static [&'static [Use]],
     /// Binds the parameters and makes the loop over one partition.
     pub(crate) start: fn(&Bind<'_>, Lane) -> crate::Result<LaneFuture>,
 }
+
+/// The records that an agent reads.
+pub(crate) type TopicsOf<A> = <<A as Agent>::Input as AgentInput>::Records;
 
 /// An agent's loop over one partition, polled on its shard's thread.
 pub(crate) type LaneFuture = Pin<Box<dyn Future<Output = ()>>>;
@@ -75,8 +76,7 @@ impl AgentDef {
     pub const fn of<A: Agent>() -> Self {
         Self {
             options: A::OPTIONS,
-            input: <A::Input as AgentInput>::Record::TOPIC,
-            record: RecordOps::of::<<A::Input as AgentInput>::Record>(),
+            inputs: TopicsOf::<A>::TOPICS,
             uses: A::Params::USES,
             start: super::start::start::<A>,
         }
@@ -85,6 +85,17 @@ impl AgentDef {
     /// Its name.
     pub const fn name(&self) -> &'static str {
         self.options.name
+    }
+
+    /// Whether it reads the topic that is declared under this name.
+    pub(crate) fn reads(&self, topic: &str) -> bool {
+        self.inputs.iter().any(|input| input.topic.name == topic)
+    }
+
+    /// The declared names of the topics that it reads.
+    pub(crate) fn read_names(&self) -> String {
+        let names: Vec<_> = self.inputs.iter().map(|input| input.topic.name).collect();
+        names.join(", ")
     }
 }
 
@@ -95,8 +106,8 @@ impl AgentDef {
     note = "`async fn name(event: Event<Record>, ..) -> Result<Reply>`, called per event, or `async fn name(stream: Stream<Record>, ..) -> Result<()>`"
 )]
 pub trait AgentInput: Sized + 'static {
-    /// The record of the topic.
-    type Record: Record;
+    /// The record of the topic, or the records of several.
+    type Records: Records;
     /// The input as a message gives it: its record may borrow from it.
     type Of<'m>;
     /// The agent's loop over one partition.
@@ -178,10 +189,18 @@ impl TableUse {
 pub struct AgentName {
     /// Its name.
     pub name: &'static str,
-    /// The topic that it reads.
-    pub input: TopicDef,
+    /// The topics that it reads.
+    pub inputs: &'static [TopicUse],
     /// Where it is declared.
     pub place: Place,
+}
+
+impl AgentName {
+    /// The name of an agent.
+    pub const fn of<A: Agent>() -> Self {
+        let AgentOptions { name, place, .. } = A::OPTIONS;
+        Self { name, inputs: TopicsOf::<A>::TOPICS, place }
+    }
 }
 
 /// A handle that an agent can ask for, behind its input.
@@ -191,16 +210,13 @@ pub struct AgentName {
     note = "the handles of an agent are `Table<T>`, `View<T>`, `Sink<T>`, `Ask<agent>`, `Settings`, `State<S>` and `Context`"
 )]
 pub trait AgentParam: Clone + 'static {
+    /// What decides the partition of the rows that it owns: an agent can ask for it where its topic's key is the same.
+    /// [`Owns`](crate::Owns) says it, or [`AnyKey`](crate::AnyKey) where it owns none.
+    type PartitionKey;
     /// What it names.
     const USES: &'static [Use] = &[];
     /// Makes the handle for one partition of one agent.
     fn bind(bind: &Bind<'_>) -> crate::Result<Self>;
-}
-
-/// A handle that owns rows: an agent can ask for it where its topic's key is what decides the rows' partition.
-pub trait OwnsRows {
-    /// The row's partition key.
-    type PartitionKey;
 }
 
 /// A handle that timers, tasks, pages and commands can ask for.

@@ -1,71 +1,45 @@
 //! Checks of declarations at compile time. Each is a `#[track_caller] const fn` that panics with a composed message:
 //! rustc shows it as one error at the token that the macro gave the call.
 
+mod count;
 mod entry;
 mod message;
 mod same;
 #[cfg(test)]
 mod tests;
 
+use self::count::require_one_count;
+pub use self::count::{require_copartitioned, require_variant};
 use self::entry::{Entry, Mention, nth};
 use self::message::Message;
-use self::same::{same, same_place, same_topic};
+pub(super) use self::same::same_topic;
+use self::same::{same, same_place};
 use super::AppDef;
-use crate::agent::{
-    Agent, AgentDef, AgentInput, AgentName, AgentParam, AgentParamOf, OwnsRows, Use,
-};
-use crate::define::{Place, Record, SameKey, TableDef};
+use crate::agent::{Agent, AgentInput, AgentName, AgentParam, AgentParamOf, Known, Use};
+use crate::define::{Agrees, Place, Records};
 use std::marker::PhantomData;
 
-/// That a parameter's tables have as many partitions as the agent's topic, where both say.
-#[track_caller]
-pub const fn require_copartitioned<A: Agent + AgentParamOf<N>, const N: usize>() {
-    let topic = <A::Input as AgentInput>::Record::TOPIC;
-    let mut uses = <A::Handle as AgentParam>::USES;
-    while let [first, rest @ ..] = uses {
-        if let Use::Table(used) = first
-            && let (Some(owned), Some(read)) = (used.table.partitions, topic.partitions)
-            && owned != read
-        {
-            Message::new()
-                .text("agent ")
-                .name(A::OPTIONS.name)
-                .text(" reads topic ")
-                .name(topic.name)
-                .text(" in ")
-                .number(read)
-                .text(" partitions but owns table ")
-                .name(used.table.name)
-                .text(" in ")
-                .number(owned)
-                .text(": give both the same count")
-                .fail();
-        }
-        uses = rest;
-    }
-}
-
 /// That the rows of parameter `N` are where the agent's events are: [`agree`](Self::agree) exists where the parameter
-/// owns rows, and demands [`SameKey`]; elsewhere [`OwnsNone::agree`] takes its place.
+/// is made of handles, and demands that they agree; elsewhere, which is an error already, [`OwnsNone::agree`] takes its place.
 #[derive(Debug)]
 pub struct Keys<A, const N: usize>(PhantomData<A>);
 
 impl<A, H, I, R, const N: usize> Keys<A, N>
 where
     A: Agent<Input = I> + AgentParamOf<N, Handle = H>,
-    H: OwnsRows,
-    I: AgentInput<Record = R>,
-    R: Record,
+    H: AgentParam<PartitionKey: Known>,
+    I: AgentInput<Records = R>,
+    R: Records,
 {
     /// Compiles where the keys are the same.
     pub fn agree()
     where
-        H::PartitionKey: SameKey<R::Key>,
+        H::PartitionKey: Agrees<R::Key>,
     {
     }
 }
 
-/// The check of a parameter that owns no rows: none.
+/// The check of a parameter that is no handle: none.
 pub trait OwnsNone {
     /// Compiles always.
     fn agree() {}
@@ -74,7 +48,7 @@ pub trait OwnsNone {
 impl<A, const N: usize> OwnsNone for Keys<A, N> {}
 
 /// That the manifest lists nothing twice, lists whom its functions ask, and that each topic and table in it is declared
-/// once. An app by hand says `const _: () = require_app(&MyApp::APP);`.
+/// once; all of it over the parts too. An app by hand says `const _: () = require_app(&MyApp::APP);`.
 #[track_caller]
 pub const fn require_app(app: &AppDef) {
     let mut index = 0;
@@ -82,28 +56,103 @@ pub const fn require_app(app: &AppDef) {
         require_entry(app, index);
         index += 1;
     }
+    let mut index = 0;
+    while index < app.external.len() {
+        require_external(app, index);
+        index += 1;
+    }
 }
 
-/// The same for one entry, counted over agents, timers, tasks, pages and commands in this order: its faults, and those
-/// between it and the entries before it.
+/// The same for one entry, counted over agents, timers, tasks, pages and commands in this order, then over those of
+/// the parts: its faults, and those between it and the entries before it.
 #[track_caller]
 pub const fn require_entry(app: &AppDef, index: usize) {
-    let Some(entry) = Entry::nth(app, index) else { return };
-    require_once(app, index, &entry);
-    require_one_declaration(app, index, &entry);
-    require_one_count(app, index, &entry);
-    require_asked(app, &entry);
+    require_fits(app, index, Others::All);
+    if let Some(entry) = Entry::nth(app, index) {
+        require_asked(app, &entry);
+    }
 }
 
-/// No two entries of a kind have one name, no two pages answer one request.
+/// The same for the entries of one part: what is between them and the app, or the parts before it. What is between
+/// themselves is the part's own.
 #[track_caller]
-const fn require_once(app: &AppDef, index: usize, entry: &Entry) {
+pub const fn require_part(app: &AppDef, number: usize) {
+    let Some(part) = nth(app.parts, number) else { return };
+    let mut first = Entry::own(app);
+    let mut before = app.parts;
+    while let [other, rest @ ..] = before
+        && rest.len() + number >= app.parts.len()
+    {
+        first += Entry::count(other);
+        before = rest;
+    }
+    let mut index = first;
+    while index < first + Entry::count(part) {
+        require_fits(app, index, Others::Before(first));
+        index += 1;
+    }
+}
+
+/// That an agent that runs elsewhere does not run here.
+#[track_caller]
+pub const fn require_external(app: &AppDef, number: usize) {
+    let Some(agent) = nth(app.external, number) else { return };
+    if runs(app, agent) {
+        Message::new()
+            .text("agent ")
+            .name(agent.name)
+            .text(" is external, but app ")
+            .name(app.id)
+            .text(" runs it: take one of them out")
+            .fail();
+    }
+    let mut i = 0;
+    while i < number
+        && let Some(other) = nth(app.external, i)
+    {
+        if same_place(other.place, agent.place) && same(other.name, agent.name) {
+            Message::new().text("agent ").name(agent.name).text(" is listed twice").fail();
+        }
+        i += 1;
+    }
+}
+
+/// With which of the entries before it an entry is compared.
+#[derive(Clone, Copy)]
+enum Others {
+    All,
+    /// Those of the app and of the parts before its own.
+    Before(usize),
+}
+
+impl Others {
+    const fn has(self, index: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Before(first) => index < first,
+        }
+    }
+}
+
+/// The faults between an entry and others before it.
+#[track_caller]
+const fn require_fits(app: &AppDef, index: usize, others: Others) {
+    let Some(entry) = Entry::nth(app, index) else { return };
+    require_once(app, index, others, &entry);
+    require_one_declaration(app, index, others, &entry);
+    require_one_count(app, index, others, &entry);
+}
+
+/// No two entries of a kind have one name, no two pages answer one request. Timers and tasks of parts may have the same
+/// names: nothing goes by them.
+#[track_caller]
+const fn require_once(app: &AppDef, index: usize, others: Others, entry: &Entry) {
     let mut i = 0;
     while i < index
         && let Some(other) = Entry::nth(app, i)
     {
         i += 1;
-        if !same(other.kind, entry.kind) {
+        if !others.has(i - 1) || !same(other.kind, entry.kind) {
             continue;
         }
         if same(other.name, entry.name) && same_place(other.place, entry.place) {
@@ -125,7 +174,10 @@ const fn require_once(app: &AppDef, index: usize, entry: &Entry) {
                     .places(a.place, b.place)
                     .fail();
             }
-        } else if same(other.name, entry.name) {
+        } else if same(other.name, entry.name)
+            && (matches!(others, Others::All)
+                || !matches!(entry.kind.as_bytes(), b"timer" | b"task"))
+        {
             Message::new()
                 .text("two ")
                 .text(entry.kind)
@@ -140,10 +192,10 @@ const fn require_once(app: &AppDef, index: usize, entry: &Entry) {
 
 /// A topic that is declared twice says the same twice; a table is declared once.
 #[track_caller]
-const fn require_one_declaration(app: &AppDef, index: usize, entry: &Entry) {
+const fn require_one_declaration(app: &AppDef, index: usize, others: Others, entry: &Entry) {
     let mut m = 0;
     while let Some(mention) = entry.mention(m) {
-        if let Some(other) = earlier_conflict(app, index, m, &mention) {
+        if let Some(other) = earlier_conflict(app, (index, m), others, &mention) {
             let (what, name, place) = match mention {
                 Mention::Topic(topic) => ("topic ", topic.name, topic.place),
                 Mention::Table(table) => ("table ", table.name, table.place),
@@ -163,8 +215,8 @@ const fn require_one_declaration(app: &AppDef, index: usize, entry: &Entry) {
 /// is reported once.
 const fn earlier_conflict(
     app: &AppDef,
-    index: usize,
-    mention_index: usize,
+    (index, mention_index): (usize, usize),
+    others: Others,
     mention: &Mention,
 ) -> Option<Place> {
     let mut conflict = None;
@@ -172,6 +224,7 @@ const fn earlier_conflict(
     while i <= index
         && let Some(entry) = Entry::nth(app, i)
     {
+        let beside = others.has(i);
         let mut m = 0;
         while (i < index || m < mention_index)
             && let Some(other) = entry.mention(m)
@@ -181,7 +234,7 @@ const fn earlier_conflict(
                     if same_place(a.place, b.place) {
                         return None;
                     }
-                    if !same_topic(a, b) {
+                    if beside && !same_topic(a, b) {
                         conflict = Some(a.place);
                     }
                 }
@@ -189,7 +242,9 @@ const fn earlier_conflict(
                     if same_place(a.place, b.place) {
                         return None;
                     }
-                    conflict = Some(a.place);
+                    if beside {
+                        conflict = Some(a.place);
+                    }
                 }
                 _ => {}
             }
@@ -200,67 +255,14 @@ const fn earlier_conflict(
     conflict
 }
 
-/// The agents that own one table read topics of one partition count, where the topics say it and the table does not.
-#[track_caller]
-const fn require_one_count(app: &AppDef, index: usize, entry: &Entry) {
-    let Some(agent) = entry.agent else { return };
-    let mut u = 0;
-    while let Some(used) = entry.used(u) {
-        u += 1;
-        let Use::Table(used) = used else { continue };
-        let mut i = 0;
-        while i < index
-            && let Some(other) = nth(app.agents, i)
-        {
-            if used.table.partitions.is_none()
-                && owns(other, &used.table)
-                && let (Some(a), Some(b)) = (other.input.partitions, agent.input.partitions)
-                && a != b
-            {
-                Message::new()
-                    .text("agents ")
-                    .name(other.options.name)
-                    .text(" and ")
-                    .name(agent.options.name)
-                    .text(" own table ")
-                    .name(used.table.name)
-                    .text(", but topic ")
-                    .name(other.input.name)
-                    .text(" has ")
-                    .number(a)
-                    .text(" partitions and topic ")
-                    .name(agent.input.name)
-                    .text(" has ")
-                    .number(b)
-                    .text(": give both the same count")
-                    .fail();
-            }
-            i += 1;
-        }
-    }
-}
-
-const fn owns(agent: &AgentDef, table: &TableDef) -> bool {
-    let entry = Entry::new("agent", agent.options.name, agent.options.place, agent.uses);
-    let mut u = 0;
-    while let Some(used) = entry.used(u) {
-        if let Use::Table(used) = used
-            && same(used.table.name, table.name)
-        {
-            return true;
-        }
-        u += 1;
-    }
-    false
-}
-
-/// Whom an entry asks, the app or a part of it lists.
+/// Whom an entry asks runs in the app or a part of it, or is said to run elsewhere.
 #[track_caller]
 const fn require_asked(app: &AppDef, entry: &Entry) {
     let mut u = 0;
     while let Some(used) = entry.used(u) {
         if let Use::Ask(asked) = used
-            && !lists(app, asked)
+            && !runs(app, asked)
+            && !is_external(app, asked)
         {
             Message::new()
                 .text(entry.kind)
@@ -270,24 +272,38 @@ const fn require_asked(app: &AppDef, entry: &Entry) {
                 .name(asked.name)
                 .text(", which app ")
                 .name(app.id)
-                .text(" does not list")
+                .text(" does not list: add it to `agents(..)`, or to `external(..)` if another app runs it")
                 .fail();
         }
         u += 1;
     }
 }
 
-const fn lists(app: &AppDef, asked: &AgentName) -> bool {
-    let mut agents = app.agents;
-    while let [agent, rest @ ..] = agents {
-        if same(agent.options.name, asked.name) && same_place(agent.options.place, asked.place) {
+const fn runs(app: &AppDef, asked: &AgentName) -> bool {
+    let mut index = 0;
+    while let Some(entry) = Entry::nth(app, index) {
+        if entry.agent.is_some()
+            && same(entry.name, asked.name)
+            && same_place(entry.place, asked.place)
+        {
             return true;
         }
-        agents = rest;
+        index += 1;
+    }
+    false
+}
+
+const fn is_external(app: &AppDef, asked: &AgentName) -> bool {
+    let mut external = app.external;
+    while let [agent, rest @ ..] = external {
+        if same(agent.name, asked.name) && same_place(agent.place, asked.place) {
+            return true;
+        }
+        external = rest;
     }
     let mut parts = app.parts;
     while let [part, rest @ ..] = parts {
-        if lists(part, asked) {
+        if is_external(part, asked) {
             return true;
         }
         parts = rest;

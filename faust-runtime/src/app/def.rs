@@ -1,6 +1,6 @@
 //! The manifest as constant data.
 
-use crate::agent::AgentDef;
+use crate::agent::{AgentDef, AgentName};
 use crate::cli::CommandDef;
 use crate::define::Place;
 use crate::schedule::{TaskDef, TimerDef};
@@ -46,6 +46,8 @@ pub struct AppDef {
     pub pages: &'static [PageDef],
     /// Subcommands.
     pub commands: &'static [CommandDef],
+    /// Agents that functions of this app ask, and that run in another app on the same Kafka.
+    pub external: &'static [AgentName],
     /// Other apps whose agents, timers, tasks, pages and commands are part of this one.
     pub parts: &'static [AppDef],
     /// Where it is declared.
@@ -63,6 +65,7 @@ impl AppDef {
             tasks: &[],
             pages: &[],
             commands: &[],
+            external: &[],
             parts: &[],
             place,
         }

@@ -5,7 +5,10 @@ mod def;
 mod settings;
 pub(crate) mod topology;
 
-pub use check::{Keys, OwnsNone, require_app, require_copartitioned, require_entry};
+pub use check::{
+    Keys, OwnsNone, require_app, require_copartitioned, require_entry, require_external,
+    require_part, require_variant,
+};
 pub use def::{App, AppDef};
 pub use settings::{
     ChangedOffsets, Guarantee, Origin, Settings, SettingsError, StartAt, StoreKind,

@@ -10,6 +10,7 @@ pub(crate) use load::{Names, Sources};
 pub use read::{ChangedOffsets, Guarantee, StartAt, StoreKind};
 
 use crate::agent::{AgentParam, Bind, Param};
+use crate::define::AnyKey;
 use crate::worker::Worker;
 use read::{Raw, bytes, choice, flag, number, optional, pairs, parsed, path, span, text};
 use std::collections::BTreeMap;
@@ -209,6 +210,7 @@ impl Param for Settings {
 }
 
 impl AgentParam for Settings {
+    type PartitionKey = AnyKey;
     fn bind(bind: &Bind<'_>) -> crate::Result<Self> {
         <Self as Param>::bind(bind.worker)
     }

@@ -1,6 +1,7 @@
 //! The app as it runs: the manifest with its parts, under the names of this deployment, in groups of what is
 //! co-partitioned.
 
+use super::check::same_topic;
 use super::{AppDef, Settings};
 use crate::agent::{AgentDef, Use};
 use crate::cli::CommandDef;
@@ -16,6 +17,8 @@ pub(crate) struct Topology {
     pub(crate) topics: Vec<Topic>,
     pub(crate) tables: Vec<Table>,
     pub(crate) agents: Vec<AgentDef>,
+    /// Agents of other apps, by their names.
+    external: Vec<&'static str>,
     pub(crate) groups: Vec<Group>,
     pub(crate) timers: Vec<TimerDef>,
     pub(crate) tasks: Vec<TaskDef>,
@@ -73,6 +76,7 @@ impl Topology {
             topics: Vec::new(),
             tables: Vec::new(),
             agents: Vec::new(),
+            external: Vec::new(),
             groups: Vec::new(),
             timers: Vec::new(),
             tasks: Vec::new(),
@@ -82,7 +86,9 @@ impl Topology {
         let mut errors = Vec::new();
         this.add(app);
         for agent in this.agents.clone() {
-            this.topic(agent.input, settings, &mut errors);
+            for input in agent.inputs {
+                this.topic(input.topic, settings, &mut errors);
+            }
             this.uses(agent.uses, agent.name(), settings, &mut errors);
         }
         for (uses, name) in this.other_uses() {
@@ -102,6 +108,7 @@ impl Topology {
 
     fn add(&mut self, app: &AppDef) {
         self.agents.extend_from_slice(app.agents);
+        self.external.extend(app.external.iter().map(|agent| agent.name));
         self.timers.extend_from_slice(app.timers);
         self.tasks.extend_from_slice(app.tasks);
         self.pages.extend_from_slice(app.pages);
@@ -135,8 +142,11 @@ impl Topology {
                     self.topic(sink.topic, settings, errors);
                 }
                 Use::Ask(asked) => {
-                    self.topic(asked.input, settings, errors);
-                    if !self.agents.iter().any(|agent| agent.name() == asked.name) {
+                    for input in asked.inputs {
+                        self.topic(input.topic, settings, errors);
+                    }
+                    let runs = self.agents.iter().any(|agent| agent.name() == asked.name);
+                    if !runs && !self.external.contains(&asked.name) {
                         errors.push(TopologyError::NotListed {
                             who: format!("`{who}`"),
                             asked: asked.name,
@@ -149,7 +159,7 @@ impl Topology {
 
     fn topic(&mut self, def: TopicDef, settings: &Settings, errors: &mut Vec<TopologyError>) {
         match self.topics.iter().find(|topic| topic.def.name == def.name) {
-            Some(known) if known.def.place != def.place => errors.push(TopologyError::Twice {
+            Some(known) if !same_topic(&known.def, &def) => errors.push(TopologyError::Twice {
                 kind: "topic",
                 name: def.name.into(),
                 first: known.def.place.to_string(),
@@ -188,7 +198,8 @@ impl Topology {
         let mut groups: Vec<Group> = Vec::new();
         for (index, agent) in self.agents.iter().enumerate() {
             let mut group = Group { agents: vec![index], ..Group::default() };
-            group.topics.extend(self.topic_index(agent.input.name));
+            let topics = agent.inputs.iter().map(|input| input.topic.name);
+            group.topics.extend(topics.filter_map(|topic| self.topic_index(topic)));
             for used in agent.uses.iter().copied().flatten() {
                 if let Use::Table(table) = used {
                     group.tables.extend(self.table_index(table.table.name));

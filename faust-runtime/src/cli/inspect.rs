@@ -16,7 +16,7 @@ pub(super) fn agents(session: &Session, how: ListArgs) -> Result<(), Failure> {
         let uses = Uses::of(agent);
         output.row([
             agent.name().into(),
-            agent.input.name.into(),
+            agent.read_names(),
             uses.tables.join(", "),
             uses.sinks.join(", "),
             uses.asks.join(", "),
@@ -69,7 +69,7 @@ pub(super) fn topics(session: &Session, how: ListArgs) -> Result<(), Failure> {
                 |n| n.to_string(),
             ),
             if topic.def.keyed { "yes" } else { "no" }.into(),
-            names(&|agent| agent.input.name == topic.def.name),
+            names(&|agent| agent.reads(topic.def.name)),
             names(&|agent| Uses::of(agent).sinks.contains(&topic.def.name)),
         ]);
     }

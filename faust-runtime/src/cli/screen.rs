@@ -41,7 +41,7 @@ pub(super) fn screen(
         let uses = Uses::of(agent);
         let to = [uses.tables, uses.sinks].concat().join(", ");
         let arrow = if to.is_empty() { "" } else { " → " };
-        lines.line("agent", format_args!("{}: {}{arrow}{to}", agent.name(), agent.input.name));
+        lines.line("agent", format_args!("{}: {}{arrow}{to}", agent.name(), agent.read_names()));
     }
     for timer in &topology.timers {
         let options = timer.options;

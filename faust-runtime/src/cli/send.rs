@@ -85,9 +85,9 @@ async fn partitions(session: &Session, broker: &dyn Broker, name: &str) -> crate
 /// The codec of a declared topic, from whoever reads it or sends to it.
 fn ops(session: &Session, topic: &Topic) -> Option<RecordOps> {
     let topology = &session.topology;
-    let read = topology.agents.iter().find(|agent| agent.input.name == topic.def.name);
-    if let Some(agent) = read {
-        return Some(agent.record);
+    let mut read = topology.agents.iter().flat_map(|agent| agent.inputs);
+    if let Some(input) = read.find(|input| input.topic.name == topic.def.name) {
+        return Some(input.ops);
     }
     let uses = topology.agents.iter().map(|agent| agent.uses);
     let uses = uses.chain(topology.timers.iter().map(|timer| timer.uses));

@@ -20,6 +20,9 @@ pub enum CodecError {
     /// The record has no key, but its topic declares one: fix the producer, or declare the topic without `key`.
     #[error("the record has no key, but its topic declares one")]
     NoKey,
+    /// The record is of none of the topics that its enum has variants for.
+    #[error("the record is of another topic than its enum has")]
+    NoTopic,
     /// The record has no value: declare the value as `Option<V>` to admit tombstones.
     #[error("the record has no value (a tombstone), and its type is not an `Option`: {0}")]
     NoValue(#[source] serde_json::Error),
@@ -48,7 +51,8 @@ pub enum CodecError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
     label = "not a key",
-    note = "derive it: `#[derive(Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`"
+    note = "derive it: `#[derive(Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`",
+    note = "keys are compared and hashed: numbers with a fraction, such as `f64`, cannot be"
 )]
 pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     /// Appends the encoded key.
@@ -98,7 +102,8 @@ pub(crate) fn decode_text(bytes: &[u8]) -> Result<&str, CodecError> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written to Kafka",
     label = "neither `Serialize` nor `Deserialize`",
-    note = "derive it: `#[derive(faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`"
+    note = "derive it: `#[derive(faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`",
+    note = "a type that is not yours: `#[serde(with = \"..\")]` above the field says how it is written, `#[serde(skip)]` leaves it out"
 )]
 pub trait Value: Sized + Send + 'static {
     /// Appends the encoded value; false (and nothing appended) for a tombstone.
@@ -123,7 +128,8 @@ impl<V: Send + Serialize + DeserializeOwned + 'static> Value for V {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written to Kafka",
     label = "neither `Serialize` nor `Deserialize`",
-    note = "derive it: `#[derive(faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`"
+    note = "derive it: `#[derive(faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`",
+    note = "a type that is not yours: `#[serde(with = \"..\")]` above the field says how it is written, `#[serde(skip)]` leaves it out"
 )]
 pub trait ValueIn<'m>: Sized + Send {
     /// Appends the encoded value; false (and nothing appended) for a tombstone.

@@ -28,7 +28,8 @@ pub trait KeyOf<const N: usize> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
     label = "not a key",
-    note = "derive it: `#[derive(Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`"
+    note = "derive it: `#[derive(Clone, PartialEq, Eq, Hash, faust::Serialize, faust::Deserialize)] #[serde(crate = \"faust::serde\")]`",
+    note = "keys are compared and hashed: numbers with a fraction, such as `f64`, cannot be"
 )]
 pub trait KeyPart {}
 

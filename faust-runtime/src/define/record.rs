@@ -58,8 +58,15 @@ pub trait Record: Sized + Send {
 }
 
 /// A record that owns what it holds, and so can be kept longer than its message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a topic",
+    label = "not declared with `#[topic]`",
+    note = "declare it: `#[topic(\"name\")] struct {Self} {{ .. }}`",
+    note = "records of several topics, and those that borrow, are read as `Event<..>`"
+)]
 pub trait OwnedRecord: for<'m> Record<Of<'m> = Self> + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: for<'m> Record<Of<'m> = T> + 'static> OwnedRecord for T {}
 
 /// The key of a topic whose records have none. A table cannot be owned by an agent of such a topic, except with

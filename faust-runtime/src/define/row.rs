@@ -2,6 +2,7 @@
 
 use super::{SameKey, TableDef};
 use crate::codec::{CodecError, Key, Value};
+use std::marker::PhantomData;
 
 /// A table by the shape of its rows; `#[table]` implements it.
 #[diagnostic::on_unimplemented(
@@ -33,6 +34,10 @@ pub trait Row: Sized + Send + 'static {
 pub enum AnyKey {}
 
 impl<K> SameKey<K> for AnyKey {}
+
+/// What decides the partition of the rows that a handle owns.
+#[derive(Debug)]
+pub struct Owns<K>(PhantomData<K>);
 
 /// A table without windows: its methods take a key.
 #[derive(Clone, Copy, Debug)]

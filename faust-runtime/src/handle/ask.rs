@@ -1,19 +1,18 @@
 //! Asking an agent and getting its reply.
 
-use crate::agent::{Agent, AgentInput, AgentName, AgentOutput, AgentParam, Bind, Param, Use};
+use crate::agent::{Agent, AgentName, AgentOutput, AgentParam, Bind, Param, TopicsOf, Use};
 use crate::codec::Value;
-use crate::define::Record;
+use crate::define::{AnyKey, Records};
 use crate::error::HandleError;
 use crate::handle::sink::partition_of;
 use crate::kafka::{Outgoing, SendError};
-use crate::partition::with_current;
+use crate::partition::{LaneState, with_current};
 use crate::rpc::{CORRELATION_ID, Pending, REPLY_TO};
 use crate::worker::Worker;
 use std::marker::PhantomData;
 use tokio::time::timeout;
 
-type TopicOf<A> = <<A as Agent>::Input as AgentInput>::Record;
-type RecordOf<'m, A> = <TopicOf<A> as Record>::Of<'m>;
+type RecordOf<'m, A> = <TopicsOf<A> as Records>::Of<'m>;
 type ReplyOf<A> = <<A as Agent>::Output as AgentOutput>::Reply;
 
 /// Asks an agent: sends it a record and waits for what it returns.
@@ -89,10 +88,11 @@ impl<A: Agent> Ask<A> {
 
     async fn send(&self, record: RecordOf<'_, A>, reply: bool) -> crate::Result<Request> {
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        let key = record.encode_key(&mut key)?.then_some(key);
-        let value = record.encode_value(&mut value)?.then_some(value);
+        let key = record.write_key(&mut key)?.then_some(key);
+        let value = record.write_value(&mut value)?.then_some(value);
+        let topic = TopicsOf::<A>::TOPICS.get(record.topic()).ok_or("a record of no topic")?;
         drop(record);
-        let name = TopicOf::<A>::TOPIC.name;
+        let name = topic.topic.name;
         let (worker, id, partition) = self.address(name, key.as_deref())?;
         if reply {
             worker.replies.start(&worker).await?;
@@ -146,19 +146,26 @@ impl<A: Agent> Ask<A> {
                 let n = lane.asks.get();
                 lane.asks.set(n + 1);
                 let group = &worker.topology.group;
-                let id = format!("{group}/{agent}/{}/{}/{n}", lane.task.id.partition, event.offset);
+                let source = source(lane);
+                let id = format!("{group}/{agent}/{source}/{}/{n}", event.offset);
                 Ok((worker.clone(), id, partition))
             },
         )
     }
 }
 
-const fn name_of<A: Agent>() -> AgentName {
-    AgentName { name: A::OPTIONS.name, input: TopicOf::<A>::TOPIC, place: A::OPTIONS.place }
+/// Where an event comes from: its partition, and the number of its topic where its agent reads several.
+fn source(lane: &LaneState) -> String {
+    let partition = lane.task.id.partition;
+    match lane.reader.of.input {
+        0 => partition.to_string(),
+        input => format!("{partition}.{input}"),
+    }
 }
 
 impl<A: Agent> AgentParam for Ask<A> {
-    const USES: &'static [Use] = &[Use::Ask(name_of::<A>())];
+    type PartitionKey = AnyKey;
+    const USES: &'static [Use] = &[Use::Ask(AgentName::of::<A>())];
 
     fn bind(_: &Bind<'_>) -> crate::Result<Self> {
         Ok(Self { worker: None, agent: PhantomData })
@@ -166,7 +173,7 @@ impl<A: Agent> AgentParam for Ask<A> {
 }
 
 impl<A: Agent> Param for Ask<A> {
-    const USES: &'static [Use] = &[Use::Ask(name_of::<A>())];
+    const USES: &'static [Use] = &[Use::Ask(AgentName::of::<A>())];
 
     fn bind(worker: &Worker) -> crate::Result<Self> {
         Ok(Self { worker: Some(worker.clone()), agent: PhantomData })

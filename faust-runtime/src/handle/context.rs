@@ -1,6 +1,7 @@
 //! Where the code runs.
 
 use crate::agent::{AgentParam, Bind, Param};
+use crate::define::AnyKey;
 use crate::worker::Worker;
 
 /// What a function can know of the worker that it runs in.
@@ -46,6 +47,7 @@ impl Context {
 }
 
 impl AgentParam for Context {
+    type PartitionKey = AnyKey;
     fn bind(bind: &Bind<'_>) -> crate::Result<Self> {
         Ok(Self { worker: bind.worker.clone(), partition: Some(bind.task.id.partition) })
     }

@@ -2,7 +2,7 @@
 
 use crate::agent::{Agent, AgentInput, AgentOutput, Lane, LaneFuture, Verdict, call, poll_guarded};
 use crate::codec::Value;
-use crate::define::Record;
+use crate::define::Records;
 use crate::kafka::Offset;
 use crate::partition::Delivery;
 use crate::rpc;
@@ -128,8 +128,8 @@ impl<T: fmt::Debug> fmt::Debug for Event<T> {
 }
 
 /// Called per event.
-impl<T: Record + 'static> AgentInput for Event<T> {
-    type Record = T;
+impl<T: Records + 'static> AgentInput for Event<T> {
+    type Records = T;
     type Of<'m> = Event<T::Of<'m>>;
 
     fn run<A: Agent<Input = Self>>(lane: Lane, mut params: A::Params) -> LaneFuture {
@@ -138,7 +138,7 @@ impl<T: Record + 'static> AgentInput for Event<T> {
                 let mut attempt = 0;
                 loop {
                     let message = delivery.message();
-                    let record = match T::decode(message.key, message.value) {
+                    let record = match T::read(lane.input(), message.key, message.value) {
                         Ok(record) => record,
                         Err(error) => {
                             lane.undecodable(&delivery, &error);

@@ -4,6 +4,7 @@
 mod ask;
 mod context;
 mod event;
+mod later;
 mod sink;
 mod state;
 mod stream;
@@ -13,6 +14,7 @@ mod view;
 pub use ask::Ask;
 pub use context::Context;
 pub use event::Event;
+pub use later::{Global, Lookup};
 pub use sink::{Delivered, Sink};
 pub use state::State;
 pub use stream::Stream;

@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentParam, Bind, Param, Use};
 use crate::codec::CodecError;
-use crate::define::{Record, TopicUse};
+use crate::define::{AnyKey, Record, TopicUse};
 use crate::error::HandleError;
 use crate::kafka::{At, Outgoing, SendError, TopicId, TopicPartition};
 use crate::partition::with_current;
@@ -214,6 +214,7 @@ impl Encoded {
 }
 
 impl<T: Record + 'static> AgentParam for Sink<T> {
+    type PartitionKey = AnyKey;
     const USES: &'static [Use] = &[Use::Sink(TopicUse::of::<T>())];
 
     fn bind(bind: &Bind<'_>) -> crate::Result<Self> {

@@ -1,6 +1,7 @@
 //! A user's own resource, one a worker.
 
 use crate::agent::{AgentParam, Bind, Param};
+use crate::define::AnyKey;
 use crate::worker::Worker;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ impl<S: Default + Send + Sync + 'static> State<S> {
 }
 
 impl<S: Default + Clone + Send + Sync + 'static> AgentParam for State<S> {
+    type PartitionKey = AnyKey;
     fn bind(bind: &Bind<'_>) -> crate::Result<Self> {
         Ok(Self::of(bind.worker))
     }

@@ -131,7 +131,7 @@ impl<T: OwnedRecord> futures::Stream for Stream<T> {
 
 /// The loop is the user's own.
 impl<T: OwnedRecord> AgentInput for Stream<T> {
-    type Record = T;
+    type Records = T;
     type Of<'m> = Self;
 
     fn run<A: Agent<Input = Self>>(lane: Lane, params: A::Params) -> LaneFuture {

@@ -1,8 +1,8 @@
 //! The rows of this partition, for the agents that own them.
 
-use crate::agent::{AgentParam, Bind, OwnsRows, TableUse, Use};
+use crate::agent::{AgentParam, Bind, TableUse, Use};
 use crate::codec::{Key, KeyRef};
-use crate::define::{Row, Unwindowed, Windowed};
+use crate::define::{Owns, Row, Unwindowed, Windowed};
 use crate::error::HandleError;
 use crate::handle::Event;
 use crate::kafka::Offset;
@@ -63,11 +63,8 @@ impl<T> Clone for Table<T> {
     }
 }
 
-impl<T: Row> OwnsRows for Table<T> {
-    type PartitionKey = T::PartitionKey;
-}
-
 impl<T: Row> AgentParam for Table<T> {
+    type PartitionKey = Owns<T::PartitionKey>;
     const USES: &'static [Use] = &[Use::Table(TableUse::of::<T>())];
 
     fn bind(bind: &Bind<'_>) -> crate::Result<Self> {

@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
 use crate::codec::{Key, Value};
-use crate::define::{Row, Unwindowed, Windowed};
+use crate::define::{AnyKey, Row, Unwindowed, Windowed};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
 use crate::time::Timestamp;
@@ -166,6 +166,7 @@ fn read_row<T: Row>(
 }
 
 impl<T: Row> AgentParam for View<T> {
+    type PartitionKey = AnyKey;
     const USES: &'static [Use] = &[Use::View(TableUse::of::<T>())];
 
     fn bind(bind: &Bind<'_>) -> crate::Result<Self> {
@@ -188,7 +189,7 @@ macro_rules! in_pages {
             type Rejection = Response;
 
             async fn from_request_parts(_: &mut Parts, worker: &Worker) -> Result<Self, Response> {
-                <Self as Param>::bind(worker).map_err(|error| crate::web::problem(&error))
+                crate::web::from_worker(worker).await
             }
         })*
     };

@@ -67,10 +67,12 @@ pub(crate) enum TaskState {
 impl Monitor {
     pub(crate) fn new(topology: &Topology) -> Self {
         let agents = topology.agents.iter().map(|agent| {
-            let topic = topology
-                .topic_index(agent.input.name)
-                .and_then(|index| topology.topics.get(index))
-                .map_or_else(|| agent.input.name.into(), |topic| topic.name.clone());
+            let names = agent.inputs.iter().map(|input| {
+                let topic = topology.topic_index(input.topic.name);
+                let topic = topic.and_then(|index| topology.topics.get(index));
+                topic.map_or(input.topic.name, |topic| &topic.name)
+            });
+            let topic = names.collect::<Vec<_>>().join(", ").into();
             Named { name: agent.name(), topic, meter: AgentMeter::default() }
         });
         let tables = topology.tables.iter().map(|table| Named {

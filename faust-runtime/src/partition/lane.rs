@@ -213,7 +213,7 @@ impl LaneState {
         self.task.take_staged(&mut self.staged.borrow_mut(), &mut self.latest.borrow_mut());
         for delivery in deliveries {
             self.reader.finished(self.number, delivery);
-            self.task.event_done(self.reader.source, delivery.timestamp);
+            self.task.event_done(self.reader.of.source, delivery.timestamp);
         }
         Ok(())
     }

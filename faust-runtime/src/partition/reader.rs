@@ -38,12 +38,20 @@ impl Delivery {
     }
 }
 
-/// One agent's way through one source partition.
-pub(crate) struct Reader {
+/// Whose records a reader takes, and from where.
+#[derive(Clone, Copy)]
+pub(crate) struct ReaderOf {
     /// The agent's index in the topology.
     pub(crate) agent: usize,
+    /// The number of the topic among those that the agent reads.
+    pub(crate) input: usize,
     /// The source's index in the task.
     pub(crate) source: usize,
+}
+
+/// One agent's way through one source partition.
+pub(crate) struct Reader {
+    pub(crate) of: ReaderOf,
     queue: Rc<SourceQueue>,
     /// The agent's number in the queue.
     number: usize,
@@ -79,8 +87,7 @@ const RANGES: usize = 64;
 
 impl Reader {
     pub(crate) fn new(
-        agent: usize,
-        source: usize,
+        of: ReaderOf,
         queue: Rc<SourceQueue>,
         progress: Progress,
         lanes: usize,
@@ -99,15 +106,7 @@ impl Reader {
             waiting: Vec::new(),
             hasher: foldhash::fast::FixedState::default(),
         });
-        Self {
-            agent,
-            source,
-            queue,
-            number,
-            state,
-            stopping: Cell::new(false),
-            events: Cell::new(0),
-        }
+        Self { of, queue, number, state, stopping: Cell::new(false), events: Cell::new(0) }
     }
 
     /// The next record for the lane with this number among the agent's; `None` when it is to stop.

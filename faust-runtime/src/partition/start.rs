@@ -2,7 +2,7 @@
 //! belong together, claim it, then run it.
 
 use super::lane::{Current, LaneState};
-use super::reader::Reader;
+use super::reader::{Reader, ReaderOf};
 use super::shard::{Running, Shard};
 use super::source::{SourceQueue, lowest};
 use super::task::{Task, TaskId, TaskParts};
@@ -310,19 +310,22 @@ fn build(
     let mut readers = Vec::new();
     for index in agents {
         let Some(agent) = topology.agents.get(*index) else { continue };
-        let topic = topology.topic_index(agent.input.name);
-        let Some(source) = positions.iter().position(|position| Some(position.topic) == topic)
-        else {
-            continue;
-        };
-        let (Some(position), Some(queue)) = (positions.get(source), sources.get(source)) else {
-            continue;
-        };
-        let known =
-            position.metadata.as_ref().and_then(|metadata| metadata.agents.get(agent.name()));
-        let progress = known.cloned().unwrap_or_else(|| Progress::at(position.start));
-        let lanes = usize::from(agent.options.concurrency.max(1));
-        readers.push(Rc::new(Reader::new(*index, source, queue.clone(), progress, lanes)));
+        for (input, topic) in agent.inputs.iter().enumerate() {
+            let topic = topology.topic_index(topic.topic.name);
+            let Some(source) = positions.iter().position(|position| Some(position.topic) == topic)
+            else {
+                continue;
+            };
+            let (Some(position), Some(queue)) = (positions.get(source), sources.get(source)) else {
+                continue;
+            };
+            let known =
+                position.metadata.as_ref().and_then(|metadata| metadata.agents.get(agent.name()));
+            let progress = known.cloned().unwrap_or_else(|| Progress::at(position.start));
+            let lanes = usize::from(agent.options.concurrency.max(1));
+            let of = ReaderOf { agent: *index, input, source };
+            readers.push(Rc::new(Reader::new(of, queue.clone(), progress, lanes)));
+        }
     }
     let mut tables: Vec<(usize, Box<dyn AnyTable>)> = Vec::new();
     let mut writers = Vec::new();
@@ -341,11 +344,11 @@ fn build(
         tables.push((index, (table.ops.open)(init)));
         let writes = |reader: &&Rc<Reader>| {
             let uses =
-                topology.agents.get(reader.agent).map(|agent| agent.uses).unwrap_or_default();
+                topology.agents.get(reader.of.agent).map(|agent| agent.uses).unwrap_or_default();
             let mut uses = uses.iter().copied().flatten();
             uses.any(|used| matches!(used, Use::Table(used) if used.table.name == table.def.name))
         };
-        writers.push(readers.iter().filter(writes).map(|reader| reader.source).collect());
+        writers.push(readers.iter().filter(writes).map(|reader| reader.of.source).collect());
     }
     let shard = shard.clone();
     Rc::new(Task::new(TaskParts { id, epoch, cut, shard, sources, readers, tables, writers }))
@@ -357,7 +360,7 @@ fn run(shard: &Rc<Shard>, task: &Rc<Task>) -> Result<(), StartError> {
     let mut id = 0;
     let mut futures = Vec::new();
     for reader in &task.readers {
-        let Some(agent) = worker.topology.agents.get(reader.agent) else { continue };
+        let Some(agent) = worker.topology.agents.get(reader.of.agent) else { continue };
         for number in 0..usize::from(agent.options.concurrency.max(1)) {
             id += 1;
             let lane = Rc::new(LaneState::new(task.clone(), *agent, reader.clone(), id, number));
@@ -372,7 +375,7 @@ fn run(shard: &Rc<Shard>, task: &Rc<Task>) -> Result<(), StartError> {
     }
     let mut feeders = Vec::new();
     for (index, source) in task.sources.iter().enumerate() {
-        let readers = task.readers.iter().filter(|reader| reader.source == index);
+        let readers = task.readers.iter().filter(|reader| reader.of.source == index);
         let from = lowest(readers.map(|reader| reader.low()));
         let reader = worker.broker.source(&source.of, from)?;
         let (source, worker) = (source.clone(), worker.clone());

@@ -191,7 +191,7 @@ impl Task {
 
     fn lows(&self) -> Vec<Offset> {
         let low = |source: usize| {
-            let readers = self.readers.iter().filter(|reader| reader.source == source);
+            let readers = self.readers.iter().filter(|reader| reader.of.source == source);
             super::source::lowest(readers.map(|reader| reader.low()))
         };
         (0..self.sources.len()).map(low).collect()
@@ -246,9 +246,9 @@ impl Task {
         self.move_idle_sources(&lows);
         let mut offsets = Vec::with_capacity(self.sources.len());
         for (index, (source, low)) in self.sources.iter().zip(&lows).enumerate() {
-            let readers = self.readers.iter().filter(|reader| reader.source == index);
+            let readers = self.readers.iter().filter(|reader| reader.of.source == index);
             let name = |reader: &Reader| {
-                let agent = self.worker.topology.agents.get(reader.agent);
+                let agent = self.worker.topology.agents.get(reader.of.agent);
                 agent.map(|agent| agent.name().to_string()).unwrap_or_default()
             };
             let metadata = Metadata {
@@ -313,7 +313,7 @@ impl Task {
     pub(crate) fn publish(&self) {
         let monitor = &self.worker.monitor;
         for reader in &self.readers {
-            monitor.agent(reader.agent).events(reader.events.take());
+            monitor.agent(reader.of.agent).events(reader.events.take());
         }
         for (index, number) in &self.table_numbers {
             if let Some(table) = self.tables.get(usize::from(*number)) {

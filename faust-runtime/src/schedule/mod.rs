@@ -1,5 +1,7 @@
 //! What runs outside of events: timers and tasks.
 
+mod later;
 mod traits;
 
+pub use later::{Cron, Service, WindowClose, require_windows};
 pub use traits::{Task, TaskDef, TaskOptions, Timer, TimerDef, TimerOptions};

@@ -2,7 +2,7 @@
 
 use crate::agent::{Agent, AgentInput, AgentOutput, Param};
 use crate::app::{App, AppDef, Settings};
-use crate::define::{OwnedRecord, Record, Row, Unwindowed, Windowed};
+use crate::define::{OwnedRecord, Record, Records, Row, Unwindowed, Windowed};
 use crate::error::Result;
 use crate::handle::{Ask, View};
 use crate::kafka::memory::{Cluster, Connection, Process};
@@ -201,7 +201,7 @@ impl TestApp {
     /// Asks an agent and waits for its reply.
     pub async fn ask<A: Agent>(
         &self,
-        record: <<A::Input as AgentInput>::Record as Record>::Of<'_>,
+        record: <<A::Input as AgentInput>::Records as Records>::Of<'_>,
     ) -> Result<<A::Output as AgentOutput>::Reply> {
         let ask = <Ask<A> as Param>::bind(&self.worker)?;
         self.local.run_until(ask.ask(record)).await

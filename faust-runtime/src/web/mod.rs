@@ -10,9 +10,9 @@ mod status;
 mod table;
 
 pub(crate) use listen::Listener;
-pub(crate) use page::problem;
 pub use page::{
-    Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, respond,
+    Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, from_worker,
+    respond,
 };
 pub(crate) use remote::{Rows, fetch_row, table_url};
 pub(crate) use router::{call, router, serve};

@@ -130,6 +130,12 @@ pub fn from_parts<'a, T: PagePart>(
     T::from_request_parts(parts, worker).map_err(IntoResponse::into_response).boxed()
 }
 
+/// Makes a handle.
+#[doc(hidden)]
+pub async fn from_worker<T: Param>(worker: &Worker) -> Result<T, Response> {
+    T::bind(worker).map_err(|error| problem(&error))
+}
+
 /// Reads the last parameter, which may take the body.
 #[doc(hidden)]
 pub fn from_request<T: PageBody<M>, M: 'static>(

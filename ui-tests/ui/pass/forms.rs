@@ -153,7 +153,7 @@ fn main() {
     assert_eq!((app.version, app.agents.len()), (2, 4));
     let fill = &app.agents[0];
     assert_eq!(
-        (fill.options.name, fill.options.concurrency, fill.input.partitions),
+        (fill.options.name, fill.options.concurrency, fill.inputs[0].topic.partitions),
         ("fill", 8, Some(4))
     );
     let topic = <Order as faust::Record>::TOPIC;

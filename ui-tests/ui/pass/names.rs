@@ -89,7 +89,7 @@ macro_rules! counter {
                 value: $count,
             }
 
-            #[agent]
+            #[agent(name = $name)]
             pub(crate) async fn tally(seen: Event<Seen>, counts: Table<Count>) -> Result<$count> {
                 counts
                     .at(&seen)

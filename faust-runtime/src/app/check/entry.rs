@@ -1,4 +1,5 @@
-//! The manifest as one list: agents, timers, tasks, pages and commands, in this order, with what each mentions.
+//! The manifest as one list: agents, timers, tasks, pages and commands, in this order, then those of its parts; with
+//! what each mentions.
 
 use crate::agent::{AgentDef, Use};
 use crate::app::AppDef;
@@ -16,7 +17,7 @@ pub(super) struct Entry {
     pub(super) uses: &'static [&'static [Use]],
 }
 
-/// What an entry mentions: its input is the first, then what its parameters name.
+/// What an entry mentions: what it reads comes first, then what its parameters name.
 pub(super) enum Mention {
     Topic(TopicDef),
     Table(TableDef),
@@ -48,7 +49,33 @@ impl Entry {
             let options = &command.options;
             return Some(Self::new("command", options.name, options.place, command.uses));
         }
+        left -= app.commands.len();
+        let mut parts = app.parts;
+        while let [part, rest @ ..] = parts {
+            let count = Self::count(part);
+            if left < count {
+                return Self::nth(part, left);
+            }
+            left -= count;
+            parts = rest;
+        }
         None
+    }
+
+    /// How many there are, without those of the parts.
+    pub(super) const fn own(app: &AppDef) -> usize {
+        app.agents.len() + app.timers.len() + app.tasks.len() + app.pages.len() + app.commands.len()
+    }
+
+    /// How many there are.
+    pub(super) const fn count(app: &AppDef) -> usize {
+        let mut count = Self::own(app);
+        let mut parts = app.parts;
+        while let [part, rest @ ..] = parts {
+            count += Self::count(part);
+            parts = rest;
+        }
+        count
     }
 
     pub(super) const fn new(
@@ -75,17 +102,33 @@ impl Entry {
     }
 
     pub(super) const fn mention(&self, index: usize) -> Option<Mention> {
-        let index = match (index, &self.agent) {
-            (0, Some(agent)) => return Some(Mention::Topic(agent.input)),
-            (_, Some(_)) => index - 1,
-            (_, None) => index,
-        };
-        Some(match self.used(index) {
-            Some(Use::Table(used) | Use::View(used)) => Mention::Table(used.table),
-            Some(Use::Sink(sink)) => Mention::Topic(sink.topic),
-            Some(Use::Ask(agent)) => Mention::Topic(agent.input),
-            None => return None,
-        })
+        let mut left = index;
+        if let Some(agent) = &self.agent {
+            if let Some(input) = nth(agent.inputs, left) {
+                return Some(Mention::Topic(input.topic));
+            }
+            left -= agent.inputs.len();
+        }
+        let mut u = 0;
+        while let Some(used) = self.used(u) {
+            let mentions = match used {
+                Use::Ask(agent) => agent.inputs.len(),
+                Use::Table(_) | Use::View(_) | Use::Sink(_) => 1,
+            };
+            if left < mentions {
+                return match used {
+                    Use::Table(used) | Use::View(used) => Some(Mention::Table(used.table)),
+                    Use::Sink(sink) => Some(Mention::Topic(sink.topic)),
+                    Use::Ask(agent) => match nth(agent.inputs, left) {
+                        Some(input) => Some(Mention::Topic(input.topic)),
+                        None => None,
+                    },
+                };
+            }
+            left -= mentions;
+            u += 1;
+        }
+        None
     }
 }
 

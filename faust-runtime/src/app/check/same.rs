@@ -19,7 +19,7 @@ pub(super) const fn same_place(a: Place, b: Place) -> bool {
 }
 
 /// Whether two declarations of a topic say the same.
-pub(super) const fn same_topic(a: &TopicDef, b: &TopicDef) -> bool {
+pub(in crate::app) const fn same_topic(a: &TopicDef, b: &TopicDef) -> bool {
     same_number(a.partitions, b.partitions)
         && same_number(widen(a.replicas), widen(b.replicas))
         && same_span(a.retention, b.retention)

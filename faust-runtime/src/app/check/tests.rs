@@ -1,6 +1,7 @@
 //! The same checks at run time, where a test can read their messages.
 
-use super::{require_app, require_copartitioned};
+use super::{require_app, require_copartitioned, require_entry, require_part};
+use crate::agent::AgentName;
 use crate::app::{App, AppDef};
 use crate::define::Place;
 use crate::prelude::*;
@@ -149,11 +150,72 @@ fn refuses_a_table_of_two_counts() {
     );
 }
 
+/// Says nothing of its partitions.
+#[topic("names", key = name)]
+struct Silent {
+    name: String,
+}
+
+#[table("lengths")]
+struct Length {
+    key: String,
+    value: u64,
+}
+
+#[agent]
+async fn bridge(_: Event<Silent>, _: Table<Sum>, _: Table<Length>) -> Result<()> {
+    Ok(())
+}
+
+#[agent]
+async fn measure(_: Event<Tag>, _: Table<Length>) -> Result<()> {
+    Ok(())
+}
+
+#[test]
+fn refuses_counts_that_differ_in_a_group() {
+    const ALL: AppDef =
+        AppDef { agents: &[count::AGENT, measure::AGENT, bridge::AGENT, tag::AGENT], ..SHOP };
+    check(
+        AppDef { agents: &[count::AGENT, measure::AGENT, bridge::AGENT], ..SHOP },
+        "agents `count` and `measure` belong together through tables of other agents, but topic `words` has 8 partitions \
+         and topic `tags` has 4: give both the same count",
+    );
+    check(AppDef { agents: &[count::AGENT, measure::AGENT], ..SHOP }, "");
+    // The other count is said once.
+    assert_eq!(message(|| require_entry(&ALL, 3)), "");
+}
+
+#[test]
+fn knows_agents_that_run_elsewhere() {
+    const COUNT: AgentName = AgentName::of::<count>();
+    check(AppDef { timers: &[relay::TIMER], external: &[COUNT], ..SHOP }, "");
+    check(
+        AppDef { agents: &[count::AGENT], external: &[COUNT], ..SHOP },
+        "agent `count` is external, but app `shop` runs it: take one of them out",
+    );
+    check(AppDef { external: &[COUNT, COUNT], ..SHOP }, "agent `count` is listed twice");
+}
+
+#[test]
+fn compares_parts_with_the_app_and_with_each_other() {
+    const TERM: AppDef = AppDef { agents: &[term::AGENT], ..SHOP };
+    let part = |app: AppDef, number| message(move || require_part(&app, number));
+    let twice = AppDef { agents: &[count::AGENT], parts: &[Listed::APP], ..SHOP };
+    assert_eq!(part(twice, 0), "agent `count` is listed twice");
+    let apart = AppDef { parts: &[Listed::APP, TERM], ..SHOP };
+    assert_eq!(part(apart, 0), "");
+    assert!(part(apart, 1).starts_with("topic `words` is declared twice, and differently"));
+    const TIMERS: AppDef = AppDef { timers: &[watch::TIMER], ..SHOP };
+    assert_eq!(part(AppDef { parts: &[TIMERS], ..SHOP }, 0), "", "its own faults are its own");
+}
+
 #[test]
 fn refuses_who_asks_the_unlisted() {
     check(
         AppDef { timers: &[relay::TIMER], ..SHOP },
-        "timer `relay` asks agent `count`, which app `shop` does not list",
+        "timer `relay` asks agent `count`, which app `shop` does not list: add it to `agents(..)`, or to \
+         `external(..)` if another app runs it",
     );
 }
 

@@ -1,0 +1,7 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[app("shop")] //~
+fn shop() {}
+
+fn main() {}

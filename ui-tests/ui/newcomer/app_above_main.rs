@@ -1,0 +1,7 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[app("hello")] //~
+fn main() {
+    println!("hello");
+}

@@ -1,0 +1,22 @@
+#![allow(unused)]
+#![deny(unused_must_use)]
+use faust::prelude::*;
+
+#[topic("words", key = word)]
+struct Word {
+    word: String,
+}
+
+#[table("counts")]
+struct Count {
+    key: String,
+    value: u64,
+}
+
+#[agent]
+async fn count(word: Event<Word>, counts: Table<Count>) -> Result<()> {
+    counts.update(&word.word, |n| *n += 1); //~
+    Ok(())
+}
+
+fn main() {}

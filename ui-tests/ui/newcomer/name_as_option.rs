@@ -1,0 +1,9 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic(name = "words")] //~
+struct Word {
+    word: String,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic(words)] //~
+struct Word {
+    word: String,
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic("words", key = word)]
+struct Word {
+    word: String,
+}
+
+#[agent]
+async fn print(word: Event<Word>) -> Result<()> {
+    println!("{word}"); //~
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic("words", key = word)]
+struct Word {
+    word: String,
+}
+
+#[agent]
+async fn print(word: &Word) -> Result<()> { //~
+    println!("{}", word.word);
+    Ok(())
+}
+
+#[app("print", agents(print))]
+struct Print;
+
+fn main() {}

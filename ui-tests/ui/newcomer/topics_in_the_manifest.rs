@@ -1,0 +1,28 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic("words", key = word)]
+struct Word {
+    word: String,
+}
+
+#[table("counts")]
+struct Count {
+    key: String,
+    value: u64,
+}
+
+#[agent]
+async fn count(word: Event<Word>, counts: Table<Count>) -> Result<()> {
+    counts.update(&word.word, |n| *n += 1).await
+}
+
+#[app(
+    "counter",
+    topics(Word), //~
+    tables(Count), //~
+    agents(count)
+)]
+struct Counter;
+
+fn main() {}

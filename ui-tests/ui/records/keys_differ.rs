@@ -1,0 +1,36 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic("words", key = word, partitions = 4)]
+struct Word {
+    word: String,
+}
+
+#[topic("names", key = name, partitions = 8)]
+struct Name {
+    name: String,
+}
+
+#[topic("lengths", key = length, partitions = 4)]
+struct Length {
+    length: u64,
+}
+
+#[table("counts")]
+struct Count {
+    key: String,
+    value: u64,
+}
+
+#[derive(Records)]
+enum Input {
+    Word(Word),
+    Length(Length),
+}
+
+#[agent]
+async fn count(input: Event<Input>, counts: Table<Count>) -> Result<()> { //~
+    Ok(())
+}
+
+fn main() {}

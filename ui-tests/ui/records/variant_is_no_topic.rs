@@ -1,0 +1,38 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[topic("words", key = word, partitions = 4)]
+struct Word {
+    word: String,
+}
+
+#[topic("names", key = name, partitions = 8)]
+struct Name {
+    name: String,
+}
+
+#[topic("lengths", key = length, partitions = 4)]
+struct Length {
+    length: u64,
+}
+
+struct Order {
+    id: u64,
+}
+
+#[derive(Records)]
+enum Input {
+    Word(Word),
+    Order(Order), //~
+}
+
+#[agent]
+async fn read(input: Event<Input>) -> Result<()> {
+    match input.into_inner() {
+        Input::Word(word) => {}
+        Input::Order(order) => {}
+    }
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#![allow(unused)]
+use faust::prelude::*;
+
+#[window_close] //~
+async fn closed() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}
