@@ -152,7 +152,7 @@ pub mod __private {
     pub use crate::define::{
         AnyKey, BorrowedCodec, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec, NoKey,
         NoKeyCodec, NoValueCodec, Nothing, Place, Record, Row, SameKey, Scope, TableDef, Text,
-        TopicDef, Unwindowed, ValueCodec, WindowDef, Windowed,
+        TopicDef, Unwindowed, ValueCodec, WindowDef, Windowed, options,
     };
     pub use crate::handle::Event;
     pub use crate::schedule::{Task, TaskDef, TaskOptions, Timer, TimerDef, TimerOptions};

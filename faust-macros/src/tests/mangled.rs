@@ -3,7 +3,7 @@
 
 mod mutate;
 
-use super::{VALID, expand};
+use super::{MACROS, VALID};
 use mutate::{Random, each_token, several};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -93,7 +93,8 @@ impl Tried {
 /// Expands, and looks for the item; whether it can be read.
 fn check(input: &Input<'_>) -> bool {
     let Input { name, options, item, .. } = input;
-    let expansion = expand(name, options.clone(), item.clone());
+    let (noun, expand) = MACROS.iter().find(|(noun, _)| noun == name).unwrap();
+    let expansion = crate::editor::expand(noun, *expand, options.clone(), item.clone());
     let kept = flat(name, item);
     let found = flat(name, &expansion);
     let at = found.windows(kept.len().max(1)).position(|window| window == kept);
