@@ -88,6 +88,9 @@ fn name(token: TokenTree) -> Option<Ident> {
 fn fields(said: &[(Ident, Vec<Ident>)], item: &TokenStream) -> Option<TokenStream> {
     let names = said.iter().filter(|(key, _)| FIELDS.iter().any(|it| key == it));
     let names: Vec<_> = names.flat_map(|(_, names)| names).collect();
+    if names.is_empty() {
+        return None;
+    }
     let DeriveInput { ident, generics, data: Data::Struct(_), .. } =
         syn::parse2(item.clone()).ok()?
     else {
