@@ -34,6 +34,7 @@ mod window_close;
 // What they share in saying it.
 mod cfg;
 mod closest;
+mod editor;
 mod errors;
 mod handles;
 mod krate;
@@ -47,37 +48,37 @@ use proc_macro::TokenStream;
 
 #[proc_macro_attribute]
 pub fn topic(attr: TokenStream, item: TokenStream) -> TokenStream {
-    topic::expand(attr.into(), item.into()).into()
+    editor::expand("topic", topic::expand, attr.into(), item.into()).into()
 }
 
 #[proc_macro_attribute]
 pub fn table(attr: TokenStream, item: TokenStream) -> TokenStream {
-    table::expand(attr.into(), item.into()).into()
+    editor::expand("table", table::expand, attr.into(), item.into()).into()
 }
 
 #[proc_macro_attribute]
 pub fn agent(attr: TokenStream, item: TokenStream) -> TokenStream {
-    agent::expand(attr.into(), item.into()).into()
+    editor::expand("agent", agent::expand, attr.into(), item.into()).into()
 }
 
 #[proc_macro_attribute]
 pub fn timer(attr: TokenStream, item: TokenStream) -> TokenStream {
-    timer::expand(attr.into(), item.into()).into()
+    editor::expand("timer", timer::expand, attr.into(), item.into()).into()
 }
 
 #[proc_macro_attribute]
 pub fn task(attr: TokenStream, item: TokenStream) -> TokenStream {
-    task::expand(attr.into(), item.into()).into()
+    editor::expand("task", task::expand, attr.into(), item.into()).into()
 }
 
 #[proc_macro_attribute]
 pub fn page(attr: TokenStream, item: TokenStream) -> TokenStream {
-    page::expand(attr.into(), item.into()).into()
+    editor::expand("page", page::expand, attr.into(), item.into()).into()
 }
 
 #[proc_macro_attribute]
 pub fn command(attr: TokenStream, item: TokenStream) -> TokenStream {
-    command::expand(attr.into(), item.into()).into()
+    editor::expand("command", command::expand, attr.into(), item.into()).into()
 }
 
 #[proc_macro_attribute]
@@ -107,5 +108,5 @@ pub fn records(item: TokenStream) -> TokenStream {
 
 #[proc_macro_attribute]
 pub fn app(attr: TokenStream, item: TokenStream) -> TokenStream {
-    app::expand(attr.into(), item.into()).into()
+    editor::expand("app", app::expand, attr.into(), item.into()).into()
 }

@@ -1,5 +1,6 @@
 //! Expansions as people read them, and inputs that nobody writes on purpose.
 
+mod editor;
 mod expand;
 mod mangled;
 

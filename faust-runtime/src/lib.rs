@@ -75,61 +75,46 @@ pub use axum;
 pub use clap;
 pub use serde;
 
-pub use faust_macros::{
-    AgentParam, Records, agent, app, command, cron, page, service, table, task, timer, window_close,
-};
+pub use faust_macros::{AgentParam, Records, cron, service, window_close};
 
-/// Declares a topic by the shape of its records: `#[topic("name", ..)] struct Record { .. }`.
-///
-/// A struct with the fields `key` and `value` and no others is a record's key and value as they stand. Any other struct
-/// is itself the value, and `key = field` names the field that is the key, `key = (a, b)` the fields. The name is the
-/// one in Kafka. Options: `key`, `partitions = 4`, `replicas = 3`, `retention = 7d`, `compacted`, `external` (somebody
-/// else creates it), `config("name" = "value")`.
-///
-/// # Records that borrow
-///
-/// A struct with a lifetime is read where its message stands, so that nothing is allocated for it. An agent takes it as
-/// `Event<Line<'_>>`, sends it by `Sink<Line<'_>>`, and finds rows by its texts, though a table's keys are `String`s:
-///
-/// ```
-/// use faust::prelude::*;
-/// use std::borrow::Cow;
-///
-/// #[topic("lines", key = word)]
-/// struct Line<'a> { word: &'a str, note: Cow<'a, str> }
-///
-/// #[topic("notes")]
-/// struct Note<'a> { key: &'a str, value: Cow<'a, str> }
-///
-/// #[table("counts")]
-/// struct Count { key: String, value: u64 }
-///
-/// #[agent]
-/// async fn count(line: Event<Line<'_>>, counts: Table<Count>, notes: Sink<Note<'_>>) -> Result<u64> {
-///     let Line { word, note } = line.into_inner();
-///     notes.send(Note { key: word, value: note }).await?;
-///     counts.update(word, |n| { *n += 1; *n }).await
-/// }
-/// ```
-///
-/// - A `&str` is a part of the message, but a text with escapes (`\n`, `\"`, `\u00e9`) does not stand in it as it reads:
-///   a record that has one where it says `&str` cannot be decoded, and goes to the dead letters. `Cow<str>` borrows
-///   where it can, and is for every text that you do not write yourself. Keys that are texts have no escapes.
-/// - The field `value` can be a [`Lazy`]: it is decoded when somebody looks at it, or never.
-/// - `#[serde(borrow)]` is there without being written, on every field with the lifetime.
-/// - A key that is borrowed is a `&str` or a `Cow<str>`; for tables it is a `String`.
-/// - What is kept owns what it holds: the rows of tables, the records of a [`Stream`], replies.
+#[doc = include_str!("docs/topic.md")]
 pub use faust_macros::topic;
+
+#[doc = include_str!("docs/table.md")]
+pub use faust_macros::table;
+
+#[doc = include_str!("docs/agent.md")]
+pub use faust_macros::agent;
+
+#[doc = include_str!("docs/timer.md")]
+pub use faust_macros::timer;
+
+#[doc = include_str!("docs/task.md")]
+pub use faust_macros::task;
+
+#[doc = include_str!("docs/page.md")]
+pub use faust_macros::page;
+
+#[doc = include_str!("docs/command.md")]
+pub use faust_macros::command;
+
+#[doc = include_str!("docs/app.md")]
+pub use faust_macros::app;
 
 /// For the whole process: with `override`, librdkafka's C allocates from it too.
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The program in the README compiles.
+/// The programs in these pages compile.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../ARCHITECTURE.md")]
+    struct Architecture;
+}
 
 /// Everything a program needs: `use faust::prelude::*;`.
 pub mod prelude {
@@ -164,7 +149,7 @@ pub mod __private {
         AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec,
         NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record, Records, Row, SameKey, Scope,
         TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant, VariantOf, WindowDef,
-        Windowed,
+        Windowed, options,
     };
     pub use crate::handle::Event;
     pub use crate::schedule::{Cron, Service, WindowClose, require_windows};

@@ -1,5 +1,5 @@
-//! An agent's loop over one partition: bind, take an event, call, settle. Generic only where it must be; the engine
-//! behind [`Lane`] is not.
+//! An agent's loop over one partition: bind, take an event, call, settle. Generic only where it must be, since every
+//! agent is machine code of its own; the engine behind [`Lane`] is not.
 
 use super::{Agent, AgentInput, AgentOutput, AgentParams, Bind};
 use crate::agent::traits::LaneFuture;
@@ -7,6 +7,7 @@ use crate::codec::CodecError;
 use crate::error::{Error, HandleError};
 use crate::partition::{Delivery, LaneState};
 use crate::rpc;
+use futures::future::{FutureExt, LocalBoxFuture};
 use std::any::Any;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -15,6 +16,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// Binds an agent's parameters and makes its loop.
 pub(super) fn start<A: Agent>(bind: &Bind<'_>, lane: Lane) -> crate::Result<LaneFuture> {
@@ -108,6 +110,29 @@ impl Lane {
         Verdict::Again(backoff(attempt, offset))
     }
 
+    /// After a failed attempt at an event: waits and is true when there is to be another; else the event ends as a dead
+    /// letter. Boxed, so that it is no part of every agent's loop.
+    #[cold]
+    pub(crate) fn again<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        error: &'a Error,
+        attempt: &'a mut u32,
+    ) -> LocalBoxFuture<'a, bool> {
+        let again = async move {
+            match self.failed(delivery, error, attempt) {
+                Verdict::Again(wait) if wait.is_zero() => tokio::task::yield_now().await,
+                Verdict::Again(wait) => sleep(wait).await,
+                Verdict::DeadLetter => {
+                    self.dead_letter(delivery, &error.to_string(), *attempt);
+                    return false;
+                }
+            }
+            true
+        };
+        again.boxed_local()
+    }
+
     /// Where the agent's records come from, for messages.
     pub(crate) fn source(&self) -> String {
         let source = self.state.task.sources.get(self.state.reader.of.source);
@@ -115,6 +140,7 @@ impl Lane {
     }
 
     /// The record cannot be decoded: counted, said, and kept in the dead letters.
+    #[cold]
     pub(crate) fn undecodable(&self, delivery: &Delivery, error: &CodecError) {
         let agent = self.state.agent.name();
         self.state.task.worker.monitor.agent(self.state.reader.of.agent).undecodable();
@@ -197,16 +223,18 @@ pub(crate) fn poll_guarded<R, F: Future<Output: AgentOutput<Reply = R>>>(
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(Poll::Ready(output)) => Poll::Ready(output.into_result()),
         Ok(Poll::Pending) => Poll::Pending,
-        Err(panic) => Poll::Ready(Err(format!("panicked: {}", panic_text(&*panic)).into())),
+        Err(panic) => Poll::Ready(Err(panicked(&*panic))),
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    if let Some(text) = panic.downcast_ref::<&str>() {
+#[cold]
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = if let Some(text) = panic.downcast_ref::<&str>() {
         text
     } else if let Some(text) = panic.downcast_ref::<String>() {
         text
     } else {
         "no message"
-    }
+    };
+    format!("panicked: {text}").into()
 }

@@ -3,6 +3,8 @@
 mod field;
 mod nothing;
 mod ops;
+#[doc(hidden)]
+pub mod options;
 mod place;
 mod record;
 mod records;

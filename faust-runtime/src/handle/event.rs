@@ -1,7 +1,6 @@
 //! A record that an agent is processing.
 
-use crate::agent::{Agent, AgentInput, AgentOutput, Lane, LaneFuture, Verdict, call, poll_guarded};
-use crate::codec::Value;
+use crate::agent::{Agent, AgentInput, Lane, LaneFuture, call, poll_guarded};
 use crate::define::Records;
 use crate::kafka::Offset;
 use crate::partition::Delivery;
@@ -13,7 +12,6 @@ use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::rc::Rc;
-use tokio::time::sleep;
 
 /// A record with where it comes from; the input of an agent that is called per event.
 ///
@@ -142,7 +140,6 @@ impl<T: Records + 'static> AgentInput for Event<T> {
                         Ok(record) => record,
                         Err(error) => {
                             lane.undecodable(&delivery, &error);
-                            lane.settle(&delivery);
                             break;
                         }
                     };
@@ -152,34 +149,14 @@ impl<T: Records + 'static> AgentInput for Event<T> {
                         let mut call = pin!(call::<A>(event, &mut params));
                         poll_fn(|cx| poll_guarded(call.as_mut(), cx)).await
                     };
-                    let done = match done {
-                        Ok(reply) => reply_to::<A>(&lane, &delivery, &reply),
-                        Err(error) => Err(error),
-                    };
-                    let Err(error) = done else {
-                        lane.settle(&delivery);
+                    let done = done.and_then(|reply| rpc::reply(lane.state(), &delivery, &reply));
+                    let Err(error) = done else { break };
+                    if !lane.again(&delivery, &error, &mut attempt).await {
                         break;
-                    };
-                    match lane.failed(&delivery, &error, &mut attempt) {
-                        Verdict::Again(wait) if wait.is_zero() => tokio::task::yield_now().await,
-                        Verdict::Again(wait) => sleep(wait).await,
-                        Verdict::DeadLetter => {
-                            lane.dead_letter(&delivery, &error.to_string(), attempt);
-                            lane.settle(&delivery);
-                            break;
-                        }
                     }
                 }
+                lane.settle(&delivery);
             }
         })
     }
-}
-
-/// Stages the reply, if somebody asked.
-fn reply_to<A: Agent>(
-    lane: &Lane,
-    delivery: &Delivery,
-    reply: &<A::Output as AgentOutput>::Reply,
-) -> crate::Result<()> {
-    rpc::reply(lane.state(), delivery, |out| reply.encode(out))
 }

@@ -59,9 +59,7 @@ pub struct Delivered {
 
 impl<T: Record> Sink<T> {
     fn new(worker: &Worker, outside: bool) -> crate::Result<Self> {
-        let name = worker.topic_name(T::TOPIC.name);
-        let topic = worker.broker.topic_id(&name);
-        let partitions = worker.partitions_of(topic).unwrap_or(1);
+        let (topic, partitions) = topic(worker, T::TOPIC.name);
         Ok(Self { topic, partitions, worker: outside.then(|| worker.clone()), record: PhantomData })
     }
 
@@ -160,6 +158,12 @@ impl<T: Record> Sink<T> {
             })
         })
     }
+}
+
+/// A topic as it is here, and how many partitions it has.
+fn topic(worker: &Worker, declared: &str) -> (TopicId, u32) {
+    let topic = worker.broker.topic_id(&worker.topic_name(declared));
+    (topic, worker.partitions_of(topic).unwrap_or(1))
 }
 
 fn name<T: Record>() -> String {

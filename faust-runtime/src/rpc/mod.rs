@@ -6,7 +6,7 @@ mod replies;
 
 pub(crate) use replies::{Pending, Replies};
 
-use crate::codec::CodecError;
+use crate::codec::{CodecError, Value};
 use crate::partition::{Delivery, LaneState};
 
 /// Where the reply goes.
@@ -17,20 +17,20 @@ pub(crate) const CORRELATION_ID: &str = "Faust-Ag-CorrelationId";
 pub(crate) const ERROR: &str = "Faust-Ag-Error";
 
 /// Stages the reply to whoever asked, as a part of the event.
-pub(crate) fn reply(
+pub(crate) fn reply<R: Value>(
     lane: &LaneState,
     delivery: &Delivery,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<bool, CodecError>,
+    reply: &R,
 ) -> crate::Result<()> {
     let Some((topic, id)) = asked_by(delivery) else { return Ok(()) };
-    stage(lane, delivery, &topic, &id, Vec::new(), encode)
+    stage(lane, delivery, &topic, &id, Vec::new(), &|out| reply.encode(out))
 }
 
 /// Stages the answer that there will be no reply.
 pub(crate) fn reply_failed(lane: &LaneState, delivery: &Delivery, error: &str) {
     let Some((topic, id)) = asked_by(delivery) else { return };
     let headers = vec![(ERROR.to_string(), error.as_bytes().to_vec())];
-    if let Err(error) = stage(lane, delivery, &topic, &id, headers, |_| Ok(false)) {
+    if let Err(error) = stage(lane, delivery, &topic, &id, headers, &|_| Ok(false)) {
         tracing::error!(%error, topic, "an asker cannot be told of a failure");
     }
 }
@@ -41,7 +41,7 @@ fn stage(
     topic: &str,
     id: &str,
     headers: Vec<(String, Vec<u8>)>,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<bool, CodecError>,
+    encode: &dyn Fn(&mut Vec<u8>) -> Result<bool, CodecError>,
 ) -> crate::Result<()> {
     let worker = &lane.task.worker;
     let topic_id = worker.broker.topic_id(topic);
