@@ -108,6 +108,9 @@ impl App for ByHand {
         AppDef { agents: &[Counting::<Word>::AGENT], ..AppDef::new("by-hand", here!()) };
 }
 
+/// What `#[app]` checks.
+const _: () = faust::require_app(&ByHand::APP);
+
 fn main() -> std::process::ExitCode {
     faust::main::<ByHand>()
 }

@@ -204,6 +204,40 @@ impl AgentName {
 }
 
 /// A handle that an agent can ask for, behind its input.
+///
+/// `#[derive(AgentParam)]` makes one of a struct of handles, for what belongs together; it is `Clone` then. Timers, tasks
+/// and pages can ask for such a group too, where they can ask for each member.
+///
+/// ```
+/// use faust::prelude::*;
+///
+/// #[topic("payments", key = account)]
+/// struct Payment { account: u64, amount: i64 }
+///
+/// #[topic("alerts")]
+/// struct Alert { text: String }
+///
+/// #[table("accounts")]
+/// struct Account { key: u64, value: i64 }
+///
+/// #[derive(AgentParam)]
+/// struct Ledger { accounts: Table<Account>, alerts: Sink<Alert> }
+///
+/// impl Ledger {
+///     async fn book(&self, account: u64, amount: i64) -> Result<()> {
+///         let balance = self.accounts.update(&account, |sum| { *sum += amount; *sum }).await?;
+///         if balance < 0 {
+///             self.alerts.send(Alert { text: format!("{account} owes {}", -balance) }).await?;
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// #[agent]
+/// async fn pay(payment: Event<Payment>, ledger: Ledger) -> Result<()> {
+///     ledger.book(payment.account, payment.amount).await
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "an agent cannot ask for `{Self}`",
     label = "not a handle",

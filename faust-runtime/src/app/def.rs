@@ -19,6 +19,9 @@ pub trait App: Sized + 'static {
 
 /// What an app consists of. Nothing runs that it does not list; topics and tables follow from what functions ask for.
 ///
+/// What an agent asks runs in this app or is said to run elsewhere, and what two parts declare agrees: all of it is
+/// checked when `#[app]` compiles, and by [`require_app`](crate::require_app) for an app by hand.
+///
 /// By hand, without macros:
 ///
 /// ```
@@ -28,6 +31,7 @@ pub trait App: Sized + 'static {
 /// impl App for Nothing {
 ///     const APP: AppDef = AppDef::new("nothing", Place { file: file!(), line: line!() });
 /// }
+/// const _: () = faust::require_app(&Nothing::APP);
 /// assert_eq!(Nothing::APP.id, "nothing");
 /// ```
 #[derive(Clone, Copy)]
