@@ -75,30 +75,37 @@ pub use axum;
 pub use clap;
 pub use serde;
 
-pub use faust_macros::{AgentParam, Records, cron, service, window_close};
+#[doc = include_str!("../docs/agent_param.md")]
+pub use faust_macros::AgentParam;
 
-#[doc = include_str!("docs/topic.md")]
+#[doc = include_str!("../docs/records.md")]
+pub use faust_macros::Records;
+
+#[doc = include_str!("../docs/later.md")]
+pub use faust_macros::{cron, service, window_close};
+
+#[doc = include_str!("../docs/topic.md")]
 pub use faust_macros::topic;
 
-#[doc = include_str!("docs/table.md")]
+#[doc = include_str!("../docs/table.md")]
 pub use faust_macros::table;
 
-#[doc = include_str!("docs/agent.md")]
+#[doc = include_str!("../docs/agent.md")]
 pub use faust_macros::agent;
 
-#[doc = include_str!("docs/timer.md")]
+#[doc = include_str!("../docs/timer.md")]
 pub use faust_macros::timer;
 
-#[doc = include_str!("docs/task.md")]
+#[doc = include_str!("../docs/task.md")]
 pub use faust_macros::task;
 
-#[doc = include_str!("docs/page.md")]
+#[doc = include_str!("../docs/page.md")]
 pub use faust_macros::page;
 
-#[doc = include_str!("docs/command.md")]
+#[doc = include_str!("../docs/command.md")]
 pub use faust_macros::command;
 
-#[doc = include_str!("docs/app.md")]
+#[doc = include_str!("../docs/app.md")]
 pub use faust_macros::app;
 
 /// For the whole process: with `override`, librdkafka's C allocates from it too.
