@@ -152,7 +152,7 @@ pub(super) const fn require_one_count(app: &AppDef, index: usize, others: Others
     let Some(agent) = entry.agent else { return };
     let Some(count) = count_of(&agent) else { return };
     // Most apps have one count, and no need to know who belongs together.
-    if !differs(app, index, others, &count) {
+    if !differs(app, index, others, &count) || follows(app, index, &agent, &count) {
         return;
     }
     let group = Group::of(app, index);
@@ -202,63 +202,83 @@ const fn differs(app: &AppDef, index: usize, others: Others, count: &Count) -> b
     false
 }
 
-/// The entries that are co-partitioned with one, by their numbers; of more than [`MOST`] the first.
-struct Group([bool; MOST]);
+/// Whether an earlier agent shares something with this one and has its count: what there is to say was said there.
+const fn follows(app: &AppDef, index: usize, agent: &AgentDef, count: &Count) -> bool {
+    let mut i = 0;
+    while i < index
+        && let Some(other) = Entry::nth(app, i)
+    {
+        if let Some(other) = other.agent
+            && let Some(other_count) = count_of(&other)
+            && other_count.partitions == count.partitions
+            && share(&other, agent)
+        {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
 
-const MOST: usize = 2048;
+/// The entries that are co-partitioned with one, by their numbers; of more than [`MOST`] the first.
+struct Group {
+    has: [bool; MOST],
+    /// In the order in which they were found.
+    members: [usize; MOST],
+    len: usize,
+}
+
+const MOST: usize = 1024;
 
 impl Group {
     const fn of(app: &AppDef, index: usize) -> Self {
-        let mut group = Self([false; MOST]);
+        let mut group = Self { has: [false; MOST], members: [0; MOST], len: 0 };
         group.add(index);
-        while group.grow(app) {}
+        let mut n = 0;
+        while n < group.len
+            && let Some(member) = nth(&group.members, n)
+            && let Some(member) = Entry::nth(app, *member)
+        {
+            if let Some(member) = member.agent {
+                group.add_neighbours(app, &member);
+            }
+            n += 1;
+        }
         group
     }
 
-    /// Adds the agents that share something with a member; false where none does.
-    const fn grow(&mut self, app: &AppDef) -> bool {
-        let mut grown = false;
+    const fn add_neighbours(&mut self, app: &AppDef, member: &AgentDef) {
         let mut i = 0;
         while i < MOST
             && let Some(entry) = Entry::nth(app, i)
         {
             if !self.has(i)
                 && let Some(agent) = entry.agent
-                && self.meets(app, &agent)
+                && share(member, &agent)
             {
                 self.add(i);
-                grown = true;
             }
             i += 1;
         }
-        grown
-    }
-
-    const fn meets(&self, app: &AppDef, agent: &AgentDef) -> bool {
-        let mut i = 0;
-        while i < MOST
-            && let Some(entry) = Entry::nth(app, i)
-        {
-            if self.has(i)
-                && let Some(member) = entry.agent
-                && (shared_table(&member, agent).is_some() || share_topic(&member, agent))
-            {
-                return true;
-            }
-            i += 1;
-        }
-        false
     }
 
     const fn has(&self, index: usize) -> bool {
-        matches!(nth(&self.0, index), Some(true))
+        matches!(nth(&self.has, index), Some(true))
     }
 
     const fn add(&mut self, index: usize) {
-        if let Some((_, [first, ..])) = self.0.split_at_mut_checked(index) {
-            *first = true;
+        if let Some((_, [has, ..])) = self.has.split_at_mut_checked(index)
+            && let Some((_, [member, ..])) = self.members.split_at_mut_checked(self.len)
+        {
+            *has = true;
+            *member = index;
+            self.len += 1;
         }
     }
+}
+
+const fn share(a: &AgentDef, b: &AgentDef) -> bool {
+    share_topic(a, b) || shared_table(a, b).is_some()
 }
 
 /// The name of a table that both own.
