@@ -129,9 +129,21 @@ fn generate(app: &App) -> TokenStream {
     let said = said.list("parts", defs(parts, &|path| quote!(<#path as #krate::App>::APP)));
     let def = said.over(krate, "AppDef", id);
     let all: Vec<_> = lists.iter().flatten().collect();
-    let checks = checks(krate, ident, "require_entry", &all);
-    let external = checks_of(krate, ident, "require_external", external);
-    let parts = checks_of(krate, ident, "require_part", parts);
+    let checks = [
+        checks("require_entry", &all),
+        checks("require_external", &external.iter().collect::<Vec<_>>()),
+        checks("require_part", &parts.iter().collect::<Vec<_>>()),
+    ];
+    let checks = checks.iter().any(|checks| !checks.is_empty()).then(|| {
+        let index = quote_spanned!(ident.span()=> __Index::of(&<#ident as #krate::App>::APP));
+        quote_spanned! {hygienic()=>
+            const _: () = {
+                use #krate::{Index as __Index, require_entry, require_external, require_part};
+                const APP: &__Index<'static> = &#index;
+                #(#checks)*
+            };
+        }
+    });
     let later = later.iter().flat_map(|(of, entries)| {
         let of = Ident::new(of, Span::call_site());
         let one = move |Entry { cfgs, path }: &Entry| {
@@ -145,35 +157,21 @@ fn generate(app: &App) -> TokenStream {
                 const APP: #krate::AppDef = #def;
             }
             #checks
-            #external
-            #parts
             #(#later)*
         };
     }
 }
 
-fn checks_of(krate: &Krate, ident: &Ident, check: &str, entries: &[Entry]) -> TokenStream {
-    checks(krate, ident, check, &entries.iter().collect::<Vec<_>>())
-}
-
 /// A check for each entry, by its number, reported at it.
-fn checks(krate: &Krate, ident: &Ident, check: &str, entries: &[&Entry]) -> TokenStream {
+fn checks(check: &str, entries: &[&Entry]) -> TokenStream {
     let check = Ident::new(check, hygienic());
     let checks = entries.iter().enumerate().map(|(n, entry)| {
         let (number, cfgs) = (number(entries.iter().take(n).copied()), &entry.cfgs);
-        let call = quote_spanned!(entry.span()=> __check(&<#ident as #krate::App>::APP, #number));
+        let app = Ident::new("APP", hygienic());
+        let call = quote_spanned!(entry.span()=> #check(#app, #number));
         quote!(#cfgs const _: () = #call;)
     });
-    let checks: TokenStream = checks.collect();
-    if entries.is_empty() {
-        return checks;
-    }
-    quote_spanned! {hygienic()=>
-        const _: () = {
-            use #krate::#check as __check;
-            #checks
-        };
-    }
+    checks.collect()
 }
 
 /// How many entries stand before one: those whose conditions hold.

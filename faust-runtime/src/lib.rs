@@ -147,7 +147,7 @@ pub mod __private {
         Member, Param, ParamOf, Slot, Use, concat,
     };
     pub use crate::app::{
-        App, AppDef, Keys, OwnsNone, require_app, require_copartitioned, require_entry,
+        App, AppDef, Index, Keys, OwnsNone, require_app, require_copartitioned, require_entry,
         require_external, require_part, require_variant,
     };
     pub use crate::cli::{Command, CommandDef, CommandOptions};

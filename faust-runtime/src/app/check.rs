@@ -3,6 +3,7 @@
 
 mod count;
 mod entry;
+mod index;
 mod message;
 mod same;
 #[cfg(test)]
@@ -11,6 +12,8 @@ mod tests;
 use self::count::require_one_count;
 pub use self::count::{require_copartitioned, require_variant};
 use self::entry::{Entry, Mention, nth};
+pub use self::index::Index;
+use self::index::Name;
 use self::message::Message;
 pub(super) use self::same::same_topic;
 use self::same::{same, same_place};
@@ -51,24 +54,25 @@ impl<A, const N: usize> OwnsNone for Keys<A, N> {}
 /// once; all of it over the parts too. An app by hand says `const _: () = require_app(&MyApp::APP);`.
 #[track_caller]
 pub const fn require_app(app: &AppDef) {
-    let mut index = 0;
-    while Entry::nth(app, index).is_some() {
-        require_entry(app, index);
-        index += 1;
+    let app = &Index::of(app);
+    let mut number = 0;
+    while Entry::nth(app.app, number).is_some() {
+        require_entry(app, number);
+        number += 1;
     }
-    let mut index = 0;
-    while index < app.external.len() {
-        require_external(app, index);
-        index += 1;
+    let mut number = 0;
+    while number < app.app.external.len() {
+        require_external(app, number);
+        number += 1;
     }
 }
 
 /// The same for one entry, counted over agents, timers, tasks, pages and commands in this order, then over those of
 /// the parts: its faults, and those between it and the entries before it.
 #[track_caller]
-pub const fn require_entry(app: &AppDef, index: usize) {
-    require_fits(app, index, Others::All);
-    if let Some(entry) = Entry::nth(app, index) {
+pub const fn require_entry(app: &Index<'_>, number: usize) {
+    require_fits(app, number, Others::All);
+    if let Some(entry) = Entry::nth(app.app, number) {
         require_asked(app, &entry);
     }
 }
@@ -76,39 +80,39 @@ pub const fn require_entry(app: &AppDef, index: usize) {
 /// The same for the entries of one part: what is between them and the app, or the parts before it. What is between
 /// themselves is the part's own.
 #[track_caller]
-pub const fn require_part(app: &AppDef, number: usize) {
-    let Some(part) = nth(app.parts, number) else { return };
-    let mut first = Entry::own(app);
-    let mut before = app.parts;
+pub const fn require_part(app: &Index<'_>, number: usize) {
+    let Some(part) = nth(app.app.parts, number) else { return };
+    let mut first = Entry::own(app.app);
+    let mut before = app.app.parts;
     while let [other, rest @ ..] = before
-        && rest.len() + number >= app.parts.len()
+        && rest.len() + number >= app.app.parts.len()
     {
         first += Entry::count(other);
         before = rest;
     }
-    let mut index = first;
-    while index < first + Entry::count(part) {
-        require_fits(app, index, Others::Before(first));
-        index += 1;
+    let mut entry = first;
+    while entry < first + Entry::count(part) {
+        require_fits(app, entry, Others::Before(first));
+        entry += 1;
     }
 }
 
 /// That an agent that runs elsewhere does not run here.
 #[track_caller]
-pub const fn require_external(app: &AppDef, number: usize) {
-    let Some(agent) = nth(app.external, number) else { return };
+pub const fn require_external(app: &Index<'_>, number: usize) {
+    let Some(agent) = nth(app.app.external, number) else { return };
     if runs(app, agent) {
         Message::new()
             .text("agent ")
             .name(agent.name)
             .text(" is external, but app ")
-            .name(app.id)
+            .name(app.app.id)
             .text(" runs it: take one of them out")
             .fail();
     }
     let mut i = 0;
     while i < number
-        && let Some(other) = nth(app.external, i)
+        && let Some(other) = nth(app.app.external, i)
     {
         if same_place(other.place, agent.place) && same(other.name, agent.name) {
             Message::new().text("agent ").name(agent.name).text(" is listed twice").fail();
@@ -136,26 +140,29 @@ impl Others {
 
 /// The faults between an entry and others before it.
 #[track_caller]
-const fn require_fits(app: &AppDef, index: usize, others: Others) {
-    let Some(entry) = Entry::nth(app, index) else { return };
-    require_once(app, index, others, &entry);
-    require_one_declaration(app, index, others, &entry);
-    require_one_count(app, index, others, &entry);
+const fn require_fits(app: &Index<'_>, number: usize, others: Others) {
+    let Some(entry) = Entry::nth(app.app, number) else { return };
+    require_once(app, number, others, &entry);
+    require_one_declaration(app, number, others, &entry);
+    require_one_count(app, number, others, &entry);
 }
 
 /// No two entries of a kind have one name, no two pages answer one request. Timers and tasks of parts may have the same
 /// names: nothing goes by them.
 #[track_caller]
-const fn require_once(app: &AppDef, index: usize, others: Others, entry: &Entry) {
-    let mut i = 0;
-    while i < index
-        && let Some(other) = Entry::nth(app, i)
+const fn require_once(app: &Index<'_>, number: usize, others: Others, entry: &Entry) {
+    let mut named = app.named(Name::Entry(entry.kind, entry.name));
+    while let Some(found) = named.next()
+        && found.entry < number
+        && let Some(other) = Entry::nth(app.app, found.entry)
     {
-        i += 1;
-        if !others.has(i - 1) || !same(other.kind, entry.kind) {
+        if !others.has(found.entry)
+            || !same(other.kind, entry.kind)
+            || !same(other.name, entry.name)
+        {
             continue;
         }
-        if same(other.name, entry.name) && same_place(other.place, entry.place) {
+        if same_place(other.place, entry.place) {
             Message::new()
                 .text(entry.kind)
                 .text(" ")
@@ -163,21 +170,9 @@ const fn require_once(app: &AppDef, index: usize, others: Others, entry: &Entry)
                 .text(" is listed twice")
                 .fail();
         }
-        if let (Some(a), Some(b)) = (other.page, entry.page) {
-            if a.method as u8 == b.method as u8 && same(a.path, b.path) {
-                Message::new()
-                    .text("two pages answer `")
-                    .text(entry::method(b.method))
-                    .text(" ")
-                    .text(b.path)
-                    .text("`: ")
-                    .places(a.place, b.place)
-                    .fail();
-            }
-        } else if same(other.name, entry.name)
-            && (matches!(others, Others::All)
-                || !matches!(entry.kind.as_bytes(), b"timer" | b"task"))
-        {
+        let goes_by =
+            matches!(others, Others::All) || !matches!(entry.kind.as_bytes(), b"timer" | b"task");
+        if goes_by && entry.page.is_none() {
             Message::new()
                 .text("two ")
                 .text(entry.kind)
@@ -188,14 +183,35 @@ const fn require_once(app: &AppDef, index: usize, others: Others, entry: &Entry)
                 .fail();
         }
     }
+    let Some(page) = entry.page else { return };
+    let mut named = app.named(Name::Page(page.method, page.path));
+    while let Some(found) = named.next()
+        && found.entry < number
+        && let Some(other) = Entry::nth(app.app, found.entry)
+    {
+        if others.has(found.entry)
+            && let Some(other) = other.page
+            && other.method as u8 == page.method as u8
+            && same(other.path, page.path)
+        {
+            Message::new()
+                .text("two pages answer `")
+                .text(entry::method(page.method))
+                .text(" ")
+                .text(page.path)
+                .text("`: ")
+                .places(other.place, page.place)
+                .fail();
+        }
+    }
 }
 
 /// A topic that is declared twice says the same twice; a table is declared once.
 #[track_caller]
-const fn require_one_declaration(app: &AppDef, index: usize, others: Others, entry: &Entry) {
+const fn require_one_declaration(app: &Index<'_>, number: usize, others: Others, entry: &Entry) {
     let mut m = 0;
     while let Some(mention) = entry.mention(m) {
-        if let Some(other) = earlier_conflict(app, (index, m), others, &mention) {
+        if let Some(other) = earlier_conflict(app, (number, m), others, &mention) {
             let (what, name, place) = match mention {
                 Mention::Topic(topic) => ("topic ", topic.name, topic.place),
                 Mention::Table(table) => ("table ", table.name, table.place),
@@ -214,55 +230,51 @@ const fn require_one_declaration(app: &AppDef, index: usize, others: Others, ent
 /// Another declaration of what is mentioned, if this mention is the first of its own declaration: so that a conflict
 /// is reported once.
 const fn earlier_conflict(
-    app: &AppDef,
-    (index, mention_index): (usize, usize),
+    app: &Index<'_>,
+    (number, mention_number): (usize, usize),
     others: Others,
     mention: &Mention,
 ) -> Option<Place> {
     let mut conflict = None;
-    let mut i = 0;
-    while i <= index
-        && let Some(entry) = Entry::nth(app, i)
+    let mut named = app.named(Name::of(mention));
+    while let Some(found) = named.next()
+        && let Some(m) = found.mention
+        && (found.entry < number || found.entry == number && m < mention_number)
+        && let Some(entry) = Entry::nth(app.app, found.entry)
+        && let Some(other) = entry.mention(m)
     {
-        let beside = others.has(i);
-        let mut m = 0;
-        while (i < index || m < mention_index)
-            && let Some(other) = entry.mention(m)
-        {
-            match (&other, mention) {
-                (Mention::Topic(a), Mention::Topic(b)) if same(a.name, b.name) => {
-                    if same_place(a.place, b.place) {
-                        return None;
-                    }
-                    if beside && !same_topic(a, b) {
-                        conflict = Some(a.place);
-                    }
+        let beside = others.has(found.entry);
+        match (&other, mention) {
+            (Mention::Topic(a), Mention::Topic(b)) if same(a.name, b.name) => {
+                if same_place(a.place, b.place) {
+                    return None;
                 }
-                (Mention::Table(a), Mention::Table(b)) if same(a.name, b.name) => {
-                    if same_place(a.place, b.place) {
-                        return None;
-                    }
-                    if beside {
-                        conflict = Some(a.place);
-                    }
+                if beside && !same_topic(a, b) {
+                    conflict = Some(a.place);
                 }
-                _ => {}
             }
-            m += 1;
+            (Mention::Table(a), Mention::Table(b)) if same(a.name, b.name) => {
+                if same_place(a.place, b.place) {
+                    return None;
+                }
+                if beside {
+                    conflict = Some(a.place);
+                }
+            }
+            _ => {}
         }
-        i += 1;
     }
     conflict
 }
 
 /// Whom an entry asks runs in the app or a part of it, or is said to run elsewhere.
 #[track_caller]
-const fn require_asked(app: &AppDef, entry: &Entry) {
+const fn require_asked(app: &Index<'_>, entry: &Entry) {
     let mut u = 0;
     while let Some(used) = entry.used(u) {
         if let Use::Ask(asked) = used
             && !runs(app, asked)
-            && !is_external(app, asked)
+            && !is_external(app.app, asked)
         {
             Message::new()
                 .text(entry.kind)
@@ -271,7 +283,7 @@ const fn require_asked(app: &AppDef, entry: &Entry) {
                 .text(" asks agent ")
                 .name(asked.name)
                 .text(", which app ")
-                .name(app.id)
+                .name(app.app.id)
                 .text(" does not list: add it to `agents(..)`, or to `external(..)` if another app runs it")
                 .fail();
         }
@@ -279,16 +291,17 @@ const fn require_asked(app: &AppDef, entry: &Entry) {
     }
 }
 
-const fn runs(app: &AppDef, asked: &AgentName) -> bool {
-    let mut index = 0;
-    while let Some(entry) = Entry::nth(app, index) {
+const fn runs(app: &Index<'_>, asked: &AgentName) -> bool {
+    let mut named = app.named(Name::Entry("agent", asked.name));
+    while let Some(found) = named.next()
+        && let Some(entry) = Entry::nth(app.app, found.entry)
+    {
         if entry.agent.is_some()
             && same(entry.name, asked.name)
             && same_place(entry.place, asked.place)
         {
             return true;
         }
-        index += 1;
     }
     false
 }

@@ -6,7 +6,7 @@ mod settings;
 pub(crate) mod topology;
 
 pub use check::{
-    Keys, OwnsNone, require_app, require_copartitioned, require_entry, require_external,
+    Index, Keys, OwnsNone, require_app, require_copartitioned, require_entry, require_external,
     require_part, require_variant,
 };
 pub use def::{App, AppDef};

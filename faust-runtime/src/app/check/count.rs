@@ -3,18 +3,18 @@
 
 use super::Others;
 use super::entry::{Entry, nth};
+use super::index::{Index, MOST, Name, set, share};
 use super::message::Message;
 use super::same::same;
 use crate::agent::{Agent, AgentDef, AgentParam, AgentParamOf, AgentParams, TopicsOf, Use};
-use crate::app::AppDef;
 use crate::define::{Records, TopicUse, VariantOf};
 
 /// A declared count, and who declares it.
 #[derive(Clone, Copy)]
-struct Count {
+pub(super) struct Count {
     what: &'static str,
     name: &'static str,
-    partitions: u32,
+    pub(super) partitions: u32,
 }
 
 impl Message {
@@ -122,7 +122,7 @@ const fn first_table_count(uses: &[&'static [Use]]) -> Option<Count> {
 }
 
 /// What an agent says of its partitions; nothing where it contradicts itself, which is an error at its own parameter.
-const fn count_of(agent: &AgentDef) -> Option<Count> {
+pub(super) const fn count_of(agent: &AgentDef) -> Option<Count> {
     let topic = topic_count(agent.inputs);
     let count = match topic {
         Some(_) => topic,
@@ -148,24 +148,27 @@ const fn count_of(agent: &AgentDef) -> Option<Count> {
 /// Agents that share topics or tables, directly or through others, have one count. Of those with another count than
 /// the first, the first is reported.
 #[track_caller]
-pub(super) const fn require_one_count(app: &AppDef, index: usize, others: Others, entry: &Entry) {
-    let Some(agent) = entry.agent else { return };
-    let Some(count) = count_of(&agent) else { return };
+pub(super) const fn require_one_count(
+    app: &Index<'_>,
+    number: usize,
+    others: Others,
+    entry: &Entry,
+) {
     // Most apps have one count, and no need to know who belongs together.
-    if !differs(app, index, others, &count) || follows(app, index, &agent, &count) {
+    if app.one_count {
         return;
     }
-    let group = Group::of(app, index);
+    let (Some(agent), Some(count)) = (entry.agent, app.count(number)) else { return };
+    let group = Group::of(app, number);
     let mut conflict = None;
     let mut i = 0;
-    while i < index
-        && let Some(other) = Entry::nth(app, i)
-    {
+    while i < number {
         if group.has(i)
-            && let Some(other) = other.agent
-            && let Some(other_count) = count_of(&other)
+            && let Some(other_count) = app.count(i)
+            && let Some(other) = Entry::nth(app.app, i)
         {
             if other_count.partitions == count.partitions {
+                // What there is to say was said there.
                 return;
             }
             if others.has(i) && conflict.is_none() {
@@ -175,52 +178,17 @@ pub(super) const fn require_one_count(app: &AppDef, index: usize, others: Others
         i += 1;
     }
     let Some((other, other_count)) = conflict else { return };
+    let Some(other) = other.agent else { return };
     let message = Message::new().text("agents ").name(other.options.name).text(" and ");
     let message = message.name(agent.options.name);
-    let message = match shared_table(&other, &agent) {
+    let message = match shared_table(other, agent) {
         Some(table) => message.text(" own table ").name(table).text(", but "),
         None => message.text(" belong together through tables of other agents, but "),
     };
     message.fail_with(&other_count, &count);
 }
 
-/// Whether one of the others has another count.
-const fn differs(app: &AppDef, index: usize, others: Others, count: &Count) -> bool {
-    let mut i = 0;
-    while i < index
-        && let Some(other) = Entry::nth(app, i)
-    {
-        if others.has(i)
-            && let Some(other) = other.agent
-            && let Some(other) = count_of(&other)
-            && other.partitions != count.partitions
-        {
-            return true;
-        }
-        i += 1;
-    }
-    false
-}
-
-/// Whether an earlier agent shares something with this one and has its count: what there is to say was said there.
-const fn follows(app: &AppDef, index: usize, agent: &AgentDef, count: &Count) -> bool {
-    let mut i = 0;
-    while i < index
-        && let Some(other) = Entry::nth(app, i)
-    {
-        if let Some(other) = other.agent
-            && let Some(other_count) = count_of(&other)
-            && other_count.partitions == count.partitions
-            && share(&other, agent)
-        {
-            return true;
-        }
-        i += 1;
-    }
-    false
-}
-
-/// The entries that are co-partitioned with one, by their numbers; of more than [`MOST`] the first.
+/// The entries that are co-partitioned with one, by their numbers.
 struct Group {
     has: [bool; MOST],
     /// In the order in which they were found.
@@ -228,57 +196,48 @@ struct Group {
     len: usize,
 }
 
-const MOST: usize = 1024;
-
 impl Group {
-    const fn of(app: &AppDef, index: usize) -> Self {
+    const fn of(app: &Index<'_>, number: usize) -> Self {
         let mut group = Self { has: [false; MOST], members: [0; MOST], len: 0 };
-        group.add(index);
+        group.add(number);
         let mut n = 0;
         while n < group.len
             && let Some(member) = nth(&group.members, n)
-            && let Some(member) = Entry::nth(app, *member)
+            && let Some(member) = Entry::nth(app.app, *member)
         {
-            if let Some(member) = member.agent {
-                group.add_neighbours(app, &member);
-            }
+            group.add_neighbours(app, &member);
             n += 1;
         }
         group
     }
 
-    const fn add_neighbours(&mut self, app: &AppDef, member: &AgentDef) {
-        let mut i = 0;
-        while i < MOST
-            && let Some(entry) = Entry::nth(app, i)
-        {
-            if !self.has(i)
-                && let Some(agent) = entry.agent
-                && share(member, &agent)
+    const fn add_neighbours(&mut self, app: &Index<'_>, member: &Entry) {
+        let mut m = 0;
+        while let Some(mention) = member.mention(m) {
+            let mut named = app.named(Name::of(&mention));
+            while member.holds(m)
+                && let Some(found) = named.next()
             {
-                self.add(i);
+                if !self.has(found.entry)
+                    && let Some(entry) = Entry::nth(app.app, found.entry)
+                    && share(member, &entry)
+                {
+                    self.add(found.entry);
+                }
             }
-            i += 1;
+            m += 1;
         }
     }
 
-    const fn has(&self, index: usize) -> bool {
-        matches!(nth(&self.has, index), Some(true))
+    const fn has(&self, number: usize) -> bool {
+        matches!(nth(&self.has, number), Some(true))
     }
 
-    const fn add(&mut self, index: usize) {
-        if let Some((_, [has, ..])) = self.has.split_at_mut_checked(index)
-            && let Some((_, [member, ..])) = self.members.split_at_mut_checked(self.len)
-        {
-            *has = true;
-            *member = index;
-            self.len += 1;
-        }
+    const fn add(&mut self, number: usize) {
+        set(&mut self.has, number, true);
+        set(&mut self.members, self.len, number);
+        self.len += 1;
     }
-}
-
-const fn share(a: &AgentDef, b: &AgentDef) -> bool {
-    share_topic(a, b) || shared_table(a, b).is_some()
 }
 
 /// The name of a table that both own.
@@ -299,19 +258,4 @@ const fn shared_table(a: &AgentDef, b: &AgentDef) -> Option<&'static str> {
         u += 1;
     }
     None
-}
-
-const fn share_topic(a: &AgentDef, b: &AgentDef) -> bool {
-    let mut topics = a.inputs;
-    while let [topic, rest @ ..] = topics {
-        let mut others = b.inputs;
-        while let [other, rest @ ..] = others {
-            if same(topic.topic.name, other.topic.name) {
-                return true;
-            }
-            others = rest;
-        }
-        topics = rest;
-    }
-    false
 }

@@ -12,24 +12,24 @@ pub(super) struct Entry {
     pub(super) kind: &'static str,
     pub(super) name: &'static str,
     pub(super) place: Place,
-    pub(super) agent: Option<AgentDef>,
+    pub(super) agent: Option<&'static AgentDef>,
     pub(super) page: Option<PageOptions>,
     pub(super) uses: &'static [&'static [Use]],
 }
 
 /// What an entry mentions: what it reads comes first, then what its parameters name.
 pub(super) enum Mention {
-    Topic(TopicDef),
-    Table(TableDef),
+    Topic(&'static TopicDef),
+    Table(&'static TableDef),
 }
 
 impl Entry {
     pub(super) const fn nth(app: &AppDef, index: usize) -> Option<Self> {
         let mut left = index;
         if let Some(agent) = nth(app.agents, left) {
-            let AgentDef { options, uses, .. } = *agent;
+            let AgentDef { options, uses, .. } = agent;
             let entry = Self::new("agent", options.name, options.place, uses);
-            return Some(Self { agent: Some(*agent), ..entry });
+            return Some(Self { agent: Some(agent), ..entry });
         }
         left -= app.agents.len();
         if let Some(timer) = nth(app.timers, left) {
@@ -101,26 +101,42 @@ impl Entry {
         None
     }
 
+    /// Whether a mention is of a topic that the entry reads, or of a table that it owns.
+    pub(super) const fn holds(&self, mention: usize) -> bool {
+        let Some(agent) = &self.agent else { return false };
+        if mention < agent.inputs.len() {
+            return true;
+        }
+        let mut left = mention - agent.inputs.len();
+        let mut u = 0;
+        while let Some(used) = self.used(u) {
+            let mentions = used.mentions();
+            if left < mentions {
+                return matches!(used, Use::Table(_));
+            }
+            left -= mentions;
+            u += 1;
+        }
+        false
+    }
+
     pub(super) const fn mention(&self, index: usize) -> Option<Mention> {
         let mut left = index;
         if let Some(agent) = &self.agent {
             if let Some(input) = nth(agent.inputs, left) {
-                return Some(Mention::Topic(input.topic));
+                return Some(Mention::Topic(&input.topic));
             }
             left -= agent.inputs.len();
         }
         let mut u = 0;
         while let Some(used) = self.used(u) {
-            let mentions = match used {
-                Use::Ask(agent) => agent.inputs.len(),
-                Use::Table(_) | Use::View(_) | Use::Sink(_) => 1,
-            };
+            let mentions = used.mentions();
             if left < mentions {
                 return match used {
-                    Use::Table(used) | Use::View(used) => Some(Mention::Table(used.table)),
-                    Use::Sink(sink) => Some(Mention::Topic(sink.topic)),
+                    Use::Table(used) | Use::View(used) => Some(Mention::Table(&used.table)),
+                    Use::Sink(sink) => Some(Mention::Topic(&sink.topic)),
                     Use::Ask(agent) => match nth(agent.inputs, left) {
-                        Some(input) => Some(Mention::Topic(input.topic)),
+                        Some(input) => Some(Mention::Topic(&input.topic)),
                         None => None,
                     },
                 };
@@ -129,6 +145,16 @@ impl Entry {
             u += 1;
         }
         None
+    }
+}
+
+impl Use {
+    /// How many topics or tables it names.
+    const fn mentions(&self) -> usize {
+        match self {
+            Self::Ask(agent) => agent.inputs.len(),
+            Self::Table(_) | Self::View(_) | Self::Sink(_) => 1,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The same checks at run time, where a test can read their messages.
 
-use super::{require_app, require_copartitioned, require_entry, require_part};
+use super::{Index, require_app, require_copartitioned, require_entry, require_part};
 use crate::agent::AgentName;
 use crate::app::{App, AppDef};
 use crate::define::Place;
@@ -183,7 +183,7 @@ fn refuses_counts_that_differ_in_a_group() {
     );
     check(AppDef { agents: &[count::AGENT, measure::AGENT], ..SHOP }, "");
     // The other count is said once.
-    assert_eq!(message(|| require_entry(&ALL, 3)), "");
+    assert_eq!(message(|| require_entry(&Index::of(&ALL), 3)), "");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn knows_agents_that_run_elsewhere() {
 #[test]
 fn compares_parts_with_the_app_and_with_each_other() {
     const TERM: AppDef = AppDef { agents: &[term::AGENT], ..SHOP };
-    let part = |app: AppDef, number| message(move || require_part(&app, number));
+    let part = |app: AppDef, number| message(move || require_part(&Index::of(&app), number));
     let twice = AppDef { agents: &[count::AGENT], parts: &[Listed::APP], ..SHOP };
     assert_eq!(part(twice, 0), "agent `count` is listed twice");
     let apart = AppDef { parts: &[Listed::APP, TERM], ..SHOP };
