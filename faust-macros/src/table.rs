@@ -76,6 +76,7 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     let expires = expires.and_then(|expires| errors.keep(duration(expires)));
     let row = row?;
     require_key(&row, errors);
+    require_value(&row, errors);
     let said_anywhere = scope.as_ref().is_some_and(|scope| is_partition(scope, errors));
     // What is no row agrees with every agent.
     let anywhere = said_anywhere || matches!(row.form, Form::Unsound);
@@ -95,6 +96,17 @@ fn require_key(row: &Struct, errors: &mut Errors) {
         errors.at(
             &row.name,
             "the rows of a table have a key: name its field, `key = field`, or declare exactly the fields `key` and `value`",
+        );
+    }
+}
+
+fn require_value(row: &Struct, errors: &mut Errors) {
+    if let Form::Pair(Field { ty: Type::Tuple(ty), .. }) = &row.form
+        && ty.elems.is_empty()
+    {
+        errors.at(
+            ty,
+            "a row cannot have `()` as its value: that is written as no value at all, and a row without one is gone; say `bool`",
         );
     }
 }

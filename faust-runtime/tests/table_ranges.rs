@@ -166,3 +166,37 @@ async fn a_range_that_is_empty_or_the_wrong_way_round_finds_nothing() -> Result<
     }
     Ok(())
 }
+
+#[topic("marks", key = id, partitions = 1)]
+struct Mark {
+    id: String,
+    value: Option<u64>,
+}
+
+#[table("marked")]
+struct Marked {
+    key: String,
+    value: Option<u64>,
+}
+
+/// Replies with what the row was, as seen before it is written.
+#[agent]
+async fn mark(mark: Event<Mark>, marked: Table<Marked>) -> Result<Option<Option<u64>>> {
+    marked.insert(&mark.id, mark.value).await
+}
+
+#[app("marks", agents(mark))]
+struct Marks;
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_row_that_is_written_as_no_value_is_gone_once_it_is_committed() -> Result<()> {
+    let app = TestApp::start::<Marks>().await?;
+    let mark = |value| Mark { id: "a".into(), value };
+    app.send(mark(Some(1))).await?;
+    app.run_until_idle().await?;
+    app.send(mark(None)).await?;
+    app.run_until_idle().await?;
+    assert_eq!(app.table::<Marked>().count()?, 0);
+    assert_eq!(app.ask::<self::mark>(mark(Some(2))).await?, None);
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! Reading committed rows from anywhere.
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
-use crate::codec::{Key, Value};
+use crate::codec::{Key, KeyRef, Value};
 use crate::define::{AnyKey, Row, Unwindowed, Windowed};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
@@ -29,7 +29,7 @@ use std::marker::PhantomData;
 ///
 /// #[timer(every = 10s)]
 /// async fn report(counts: View<Count>) -> Result<()> {
-///     println!("{} words here", counts.local().len());
+///     println!("{} words here; `tea`: {:?}", counts.local().len(), counts.get("tea").await?);
 ///     Ok(())
 /// }
 /// ```
@@ -81,8 +81,12 @@ impl<T: Row> View<T> {
 
 impl<T: Row<Window = Unwindowed>> View<T> {
     /// The row's value. Fails with [`Unavailable`] while its partition moves or recovers.
-    pub async fn get(&self, key: &T::Key) -> crate::Result<Option<T::Value>> {
-        self.get_at(0, key).await
+    pub fn get<'v, Q: KeyRef<T::Key> + ?Sized>(
+        &'v self,
+        key: &Q,
+    ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, Q> {
+        let key = key.to_key();
+        async move { self.get_at(0, &key).await }
     }
 }
 
@@ -107,8 +111,12 @@ pub struct ViewInWindow<T> {
 
 impl<T: Row<Window = Windowed>> ViewInWindow<T> {
     /// The row's value in this window. Fails with [`Unavailable`] while its partition moves or recovers.
-    pub async fn get(&self, key: &T::Key) -> crate::Result<Option<T::Value>> {
-        self.view.get_at(self.start, key).await
+    pub fn get<'v, Q: KeyRef<T::Key> + ?Sized>(
+        &'v self,
+        key: &Q,
+    ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, Q> {
+        let key = key.to_key();
+        async move { self.view.get_at(self.start, &key).await }
     }
 }
 

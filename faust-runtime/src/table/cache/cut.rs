@@ -157,6 +157,10 @@ impl<T: Row> Inner<T> {
                 return Err(StoreError::Row { table: Self::DEF.name, cause: error.to_string() });
             }
         };
+        if !there {
+            // What is written as no value (an `Option` that is `None`) is no row, here neither.
+            slot.value = None;
+        }
         let end = cut.bytes.len();
         match (there, slot.stored) {
             (true, false) => cut.added += 1,
