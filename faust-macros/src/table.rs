@@ -169,8 +169,8 @@ fn generate(table: &Table) -> TokenStream {
     let bounds = row.bounds();
     let cfgs = row.cfgs();
     let checks = match row.form {
-        Form::Whole => row.field_checks(krate),
-        Form::Pair(_) | Form::Unsound => TokenStream::new(),
+        Form::Whole | Form::Pair(_) => row.field_checks(krate),
+        Form::Unsound => TokenStream::new(),
     };
     let def = said.over(krate, "TableDef", name);
     let key = match row.form {
@@ -188,7 +188,7 @@ fn generate(table: &Table) -> TokenStream {
         #cfgs
         #[allow(unused_imports, unused_variables)]
         const _: () = {
-            use #krate::NoKeyCodec as _;
+            use #krate::{NoKeyCodec as _, NoValueCodec as _};
             #checks
             impl #impl_generics #krate::Row for #ident #ty_generics #bounds {
                 type Key = #key;
@@ -198,6 +198,17 @@ fn generate(table: &Table) -> TokenStream {
                 const TABLE: #krate::TableDef = #def;
                 fn fresh(key: &Self::Key) -> Self::Value {
                     #fresh
+                }
+                fn encode_value(
+                    value: &Self::Value,
+                    out: &mut #krate::Vec<u8>,
+                ) -> ::core::result::Result<bool, #krate::CodecError> {
+                    #krate::ValueCodec::<Self::Value>::encode(value, out)
+                }
+                fn decode_value(
+                    bytes: &[u8],
+                ) -> ::core::result::Result<Self::Value, #krate::CodecError> {
+                    #krate::ValueCodec::<Self::Value>::decode(::core::option::Option::Some(bytes))
                 }
                 #encode_partition_key
             }

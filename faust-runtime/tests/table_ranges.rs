@@ -197,6 +197,6 @@ async fn a_row_that_is_written_as_no_value_is_gone_once_it_is_committed() -> Res
     app.send(mark(None)).await?;
     app.run_until_idle().await?;
     assert_eq!(app.table::<Marked>().count()?, 0);
-    assert_eq!(app.ask::<self::mark>(mark(Some(2))).await?, None);
+    assert_eq!(app.ask::<mark>(mark(Some(2))).await?, None);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The row of a table.
 
 use super::{SameKey, TableDef};
-use crate::codec::{CodecError, Key, Value};
+use crate::codec::{CodecError, Key};
 use std::marker::PhantomData;
 
 /// A table by the shape of its rows; `#[table]` implements it.
@@ -14,7 +14,7 @@ pub trait Row: Sized + Send + 'static {
     /// What a row is found by.
     type Key: Key;
     /// What a row holds: the field `value`, or the whole struct.
-    type Value: Value + Clone;
+    type Value: Clone + Send + 'static;
     /// What decides the partition: the key, a part of it, or, with `scope = partition`, nothing ([`AnyKey`]).
     type PartitionKey;
     /// [`Unwindowed`] or [`Windowed`].
@@ -23,6 +23,11 @@ pub trait Row: Sized + Send + 'static {
     const TABLE: TableDef;
     /// The value of a row that is not there yet.
     fn fresh(key: &Self::Key) -> Self::Value;
+    /// Appends an encoded value; false (and nothing appended) where it stands for no row. By hand:
+    /// [`Value::encode`](crate::Value::encode).
+    fn encode_value(value: &Self::Value, out: &mut Vec<u8>) -> Result<bool, CodecError>;
+    /// Reads an encoded value. By hand: [`Value::decode`](crate::Value::decode).
+    fn decode_value(bytes: &[u8]) -> Result<Self::Value, CodecError>;
     /// Appends what decides the partition, encoded as a key.
     fn encode_partition_key(key: &Self::Key, out: &mut Vec<u8>) -> Result<(), CodecError> {
         key.encode(out)

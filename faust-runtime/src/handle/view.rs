@@ -1,7 +1,7 @@
 //! Reading committed rows from anywhere.
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
-use crate::codec::{Key, KeyRef, Value};
+use crate::codec::{Key, KeyRef};
 use crate::define::{AnyKey, Row, Unwindowed, Windowed};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
@@ -70,7 +70,7 @@ impl<T: Row> View<T> {
                 return Err(Unavailable::new(what + " is moving or recovering").into());
             }
         };
-        Ok(value.map(|value| T::Value::decode(Some(&value))).transpose()?)
+        Ok(value.map(|value| T::decode_value(&value)).transpose()?)
     }
 
     /// The rows that are on this worker, as of now.
@@ -170,7 +170,7 @@ fn read_row<T: Row>(
         (Some(_), Some((start, key))) => (i64::from_be_bytes(*start), key),
         _ => (0, key),
     };
-    Ok((Timestamp::from_millis(start), T::Key::decode(key)?, T::Value::decode(Some(value))?))
+    Ok((Timestamp::from_millis(start), T::Key::decode(key)?, T::decode_value(value)?))
 }
 
 impl<T: Row> AgentParam for View<T> {

@@ -9,7 +9,7 @@ struct Word {
 }
 
 #[table("seen", key = word)]
-struct Seen { //~
+struct Seen {
     word: String,
     at: Option<Instant>, //~
 }

@@ -46,6 +46,14 @@ impl Row for Count {
     fn fresh(_: &String) -> u64 {
         0
     }
+
+    fn encode_value(value: &u64, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        Value::encode(value, out)
+    }
+
+    fn decode_value(bytes: &[u8]) -> Result<u64, CodecError> {
+        Value::decode(Some(bytes))
+    }
 }
 
 /// A generic agent, which no function under `#[agent]` can be.

@@ -5,7 +5,7 @@ use faust::prelude::*;
 struct Money(u64);
 
 #[table("balances", key = account)]
-struct Balance { //~
+struct Balance {
     account: String,
     amount: Money, //~
 }

@@ -2,7 +2,6 @@
 //! once, as of the instant at which it began.
 
 use super::{Cache, Inner, encode_row_key, first_kept, overhead, window_prefix};
-use crate::codec::Value;
 use crate::commit::{RowChange, TableCut};
 use crate::define::Row;
 use crate::kafka::Messages;
@@ -145,7 +144,7 @@ impl<T: Row> Inner<T> {
             encode_row_key::<T>(slot.start, &slot.key, &mut cut.bytes).and_then(|()| {
                 let end = cut.bytes.len();
                 let there = match &slot.value {
-                    Some(value) => Value::encode(value, &mut cut.bytes)?,
+                    Some(value) => T::encode_value(value, &mut cut.bytes)?,
                     None => false,
                 };
                 Ok((end, there))

@@ -7,7 +7,7 @@ mod scan;
 mod slab;
 
 use super::{Budget, Counts, TableInit};
-use crate::codec::{Key, KeyRef, Value};
+use crate::codec::{Key, KeyRef};
 use crate::define::{Row, Scope, TableDef, WindowDef};
 use crate::error::HandleError;
 use crate::kafka::{Offset, TopicId, partition_for};
@@ -221,7 +221,7 @@ impl<T: Row> Inner<T> {
         }
         encode_row_key::<T>(start, key, bytes)?;
         Ok(match self.store.get(bytes)? {
-            Some(value) => (Some(T::Value::decode(Some(&value))?), value.len()),
+            Some(value) => (Some(T::decode_value(&value)?), value.len()),
             None => (None, 0),
         })
     }

@@ -1,7 +1,7 @@
 //! Many rows at once: what the store has, with what it does not have yet laid over it.
 
 use super::{Inner, window_prefix};
-use crate::codec::{Key, Value};
+use crate::codec::Key;
 use crate::define::Row;
 use std::any::TypeId;
 use std::cmp::Ordering;
@@ -65,7 +65,7 @@ impl<T: Row> Inner<T> {
                 goes_on = take(key, value);
                 return goes_on;
             }
-            let row = T::Key::decode(key).and_then(|key| Ok((key, T::Value::decode(Some(value))?)));
+            let row = T::Key::decode(key).and_then(|key| Ok((key, T::decode_value(value)?)));
             match row {
                 Ok((key, value)) => goes_on = take(key, Some(value)),
                 Err(error) => {
