@@ -164,11 +164,10 @@ fn generate(app: &App) -> TokenStream {
 
 /// A check for each entry, by its number, reported at it.
 fn checks(check: &str, entries: &[&Entry]) -> TokenStream {
-    let check = Ident::new(check, hygienic());
     let checks = entries.iter().enumerate().map(|(n, entry)| {
         let (number, cfgs) = (number(entries.iter().take(n).copied()), &entry.cfgs);
-        let app = Ident::new("APP", hygienic());
-        let call = quote_spanned!(entry.span()=> #check(#app, #number));
+        let check = Ident::new(check, entry.span());
+        let call = quote_spanned!(entry.span()=> #check(APP, #number));
         quote!(#cfgs const _: () = #call;)
     });
     checks.collect()
