@@ -1,7 +1,7 @@
 //! An app without macros: the traits that they implement, written by hand. What a function cannot be, a type can: this
 //! agent is generic, and counts the records of any topic by their keys.
 //!
-//! `cargo run --bin by_hand`, then in another terminal `cargo run --bin by_hand -- send words '"tea"' --key tea`.
+//! `cargo run --bin without_macros`, then in another terminal `cargo run --bin without_macros -- send words '"tea"' --key tea`.
 use faust::agent::{AgentOptions, AgentParamOf, AgentSlot};
 use faust::prelude::{Event, Table};
 use faust::{
