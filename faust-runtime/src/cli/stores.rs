@@ -4,6 +4,8 @@ use crate::app::StoreKind;
 use crate::table::store::behind::BehindStores;
 use crate::table::store::fjall::FjallStores;
 use crate::table::store::memory::{Disk, MemoryStores};
+#[cfg(feature = "rocksdb")]
+use crate::table::store::rocksdb::RocksStores;
 use crate::table::store::{StoreError, Stores};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +35,8 @@ type Open = fn(&Path) -> Result<Arc<dyn Stores>, StoreError>;
 fn on_disk(kind: StoreKind, place: &Path) -> Option<(PathBuf, Open)> {
     let (folder, open): (_, Open) = match kind {
         StoreKind::Fjall => ("stores", |folder| Ok(Arc::new(FjallStores::open(folder)?))),
+        #[cfg(feature = "rocksdb")]
+        StoreKind::RocksDb => ("rocksdb", |folder| Ok(Arc::new(RocksStores::open(folder)?))),
         StoreKind::Memory => return None,
     };
     Some((place.join(folder), open))

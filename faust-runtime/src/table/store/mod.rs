@@ -9,6 +9,8 @@ pub(crate) mod behind;
 mod disk;
 pub(crate) mod fjall;
 pub(crate) mod memory;
+#[cfg(feature = "rocksdb")]
+pub(crate) mod rocksdb;
 #[cfg(test)]
 mod tests;
 

@@ -17,6 +17,7 @@ on_each! {
     }
     memory = MEMORY;
     fjall = FJALL;
+    #[cfg(feature = "rocksdb")] rocksdb = ROCKSDB;
     behind = BEHIND;
 }
 

@@ -3,6 +3,8 @@
 use super::behind::BehindStores;
 use super::fjall::FjallStores;
 use super::memory::{Disk, MemoryStores};
+#[cfg(feature = "rocksdb")]
+use super::rocksdb::RocksStores;
 use super::*;
 use std::path::Path;
 
@@ -28,6 +30,8 @@ type Open = fn(&Path, &Disk) -> Result<Arc<dyn Stores>, StoreError>;
 
 const MEMORY: Open = |_, disk| Ok(Arc::new(MemoryStores::new(disk.clone())));
 const FJALL: Open = |folder, _| Ok(Arc::new(FjallStores::open(&folder.join("stores"))?));
+#[cfg(feature = "rocksdb")]
+const ROCKSDB: Open = |folder, _| Ok(Arc::new(RocksStores::open(&folder.join("stores"))?));
 const BEHIND: Open = |_, disk| Ok(behind(Arc::new(MemoryStores::new(disk.clone()))));
 
 /// Stores that can be closed and opened again.
