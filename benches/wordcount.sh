@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # wordcount.sh: becomes the word count as a system under test. From the environment:
 #   BENCH_BROKERS BENCH_IN BENCH_OUT BENCH_GROUP BENCH_PARTITIONS BENCH_WORKLOAD (direct|shuffle) BENCH_STATE_DIR
-#   SUT_OPTS, of: guarantee=alo|eos commit=MS shards=N store=fjall|memory
-# Build it first: cargo build --release -p faust-benches
+#   SUT_OPTS, of: guarantee=alo|eos commit=MS shards=N store=fjall|memory|rocksdb
+# Build it first: cargo build --release -p faust-benches, with --features rocksdb for that store
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 export FAUST_ID="$BENCH_GROUP" FAUST_BROKER="$BENCH_BROKERS" FAUST_DATA="$BENCH_STATE_DIR" FAUST_WEB=false

@@ -134,7 +134,10 @@ mod table {
 mod store {
     use super::*;
 
+    #[cfg(not(feature = "rocksdb"))]
     const STORES: [&str; 2] = ["fjall", "memory"];
+    #[cfg(feature = "rocksdb")]
+    const STORES: [&str; 3] = ["fjall", "memory", "rocksdb"];
 
     type Row = (Vec<u8>, Vec<u8>);
 
@@ -142,6 +145,8 @@ mod store {
         let folder = tempfile::tempdir().expect("a folder");
         let store = match kind {
             "fjall" => Rows::fjall(folder.path()),
+            #[cfg(feature = "rocksdb")]
+            "rocksdb" => Rows::rocksdb(folder.path()),
             _ => Rows::memory(),
         };
         let row = |word: &String| (word.as_bytes().to_vec(), b"12345".to_vec());

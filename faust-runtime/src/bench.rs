@@ -8,6 +8,8 @@ use crate::define::Row;
 use crate::kafka::{Assignor, Committed, MemberInfo, TopicId, TopicPartition};
 use crate::table::store::fjall::FjallStores;
 use crate::table::store::memory::{Disk, MemoryStores};
+#[cfg(feature = "rocksdb")]
+use crate::table::store::rocksdb::RocksStores;
 use crate::table::store::{Mark, Store, StoreBatch, Stores};
 use crate::table::{AnyTable, Cache, Found, TableInit};
 use std::path::Path;
@@ -30,6 +32,12 @@ impl Rows {
     /// On disk.
     pub fn fjall(folder: &Path) -> crate::Result<Self> {
         Ok(Self(FjallStores::open(folder)?.open("bench", 0)?))
+    }
+
+    /// On disk, in RocksDB.
+    #[cfg(feature = "rocksdb")]
+    pub fn rocksdb(folder: &Path) -> crate::Result<Self> {
+        Ok(Self(RocksStores::open(folder)?.open("bench", 0)?))
     }
 
     /// Writes one batch.

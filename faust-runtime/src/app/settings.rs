@@ -12,7 +12,7 @@ pub use read::{ChangedOffsets, Guarantee, StartAt, StoreKind};
 use crate::agent::{AgentParam, Bind, Param};
 use crate::define::AnyKey;
 use crate::worker::Worker;
-use read::{Raw, bytes, choice, flag, number, optional, pairs, parsed, path, span, text};
+use read::{Raw, bytes, choice, flag, number, optional, pairs, parsed, path, span, store, text};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -116,9 +116,8 @@ settings! {
 
     /// The folder for everything on disk. Default: the app's id and `-data`, in the working folder.
     data: Option<PathBuf> = None, |raw, _| optional(path(raw));
-    /// What keeps the rows of tables: `fjall` on disk, or `memory`, which is restored from Kafka at every start.
-    store: StoreKind = StoreKind::Fjall,
-        |raw, _| choice(raw, &[("fjall", StoreKind::Fjall), ("memory", StoreKind::Memory)]);
+    /// What keeps the rows of tables: `fjall` or, as a cargo feature, `rocksdb` on disk; `memory` is restored at every start.
+    store: StoreKind = StoreKind::Fjall, store;
 
     /// Where outputs go: `exactly_once` into the transaction of their cut, `at_least_once` out at once.
     guarantee: Guarantee = Guarantee::ExactlyOnce, |raw, _| choice(raw, &[

@@ -11,6 +11,7 @@ mod screen;
 mod send;
 mod session;
 mod signals;
+mod stores;
 mod work;
 
 pub use command::{Command, CommandDef, CommandOptions};

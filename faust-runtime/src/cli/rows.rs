@@ -4,11 +4,11 @@ use super::args::TableArgs;
 use super::failure::Failure;
 use super::output::Format;
 use super::session::Session;
+use super::stores;
 use crate::app::topology::Table;
 use crate::error::NotFound;
 use crate::kafka::Offset;
-use crate::table::store::fjall::FjallStores;
-use crate::table::store::{Store, Stores};
+use crate::table::store::Store;
 use crate::web::{Printer, Rows, Wanted, table_url};
 use crate::worker::slot::Slot;
 use comfy_table::presets::NOTHING;
@@ -83,7 +83,7 @@ fn local(
 ) -> crate::Result<()> {
     let printer = Printer::new(table);
     let limit = limit.unwrap_or(u64::MAX);
-    for store in stores(session, table)? {
+    for store in furthest(session, table)? {
         if let Some(wanted) = wanted {
             for (stored, value) in wanted.in_store(&*store)? {
                 show.row(printer.print(&stored, &value))?;
@@ -103,7 +103,7 @@ fn local(
 }
 
 /// Of each partition the store that is the furthest: several workers may have had it.
-fn stores(session: &Session, table: &Table) -> crate::Result<Vec<Arc<dyn Store>>> {
+fn furthest(session: &Session, table: &Table) -> crate::Result<Vec<Arc<dyn Store>>> {
     let mut furthest: BTreeMap<u32, (Offset, Arc<dyn Store>)> = BTreeMap::new();
     for folder in Slot::folders(&session.data) {
         let Some(slot) = Slot::hold(folder.clone())? else {
@@ -112,11 +112,7 @@ fn stores(session: &Session, table: &Table) -> crate::Result<Vec<Arc<dyn Store>>
                 format!("{folder} is held by a worker that does not answer over HTTP").into()
             );
         };
-        let path = slot.stores();
-        if !path.is_dir() {
-            continue;
-        }
-        let stores = FjallStores::open(&path)?;
+        let Some(stores) = stores::left(session.settings.store, slot.folder())? else { continue };
         for partition in stores.partitions(&table.name) {
             let store = stores.open(&table.name, partition)?;
             let at = store.mark()?.map_or(0, |mark| mark.changelog);

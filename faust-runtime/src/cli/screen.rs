@@ -3,7 +3,7 @@
 use super::connect::Connected;
 use super::inspect::{Uses, span};
 use super::session::Session;
-use crate::app::{Guarantee, StoreKind};
+use crate::app::Guarantee;
 use std::fmt::Write;
 use std::path::{Path, absolute};
 
@@ -24,12 +24,8 @@ pub(super) fn screen(
         }
         None => lines.line("broker", address),
     }
-    let store = match settings.store {
-        StoreKind::Fjall => "fjall",
-        StoreKind::Memory => "memory",
-    };
     let folder = absolute(folder).unwrap_or_else(|_| folder.into());
-    lines.line("data", format_args!("{} ({store})", folder.display()));
+    lines.line("data", format_args!("{} ({})", folder.display(), settings.store));
     lines.line("web", endpoint.unwrap_or("off"));
     let guarantee = match settings.guarantee {
         Guarantee::ExactlyOnce => "exactly once",

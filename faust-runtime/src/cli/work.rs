@@ -6,17 +6,11 @@ use super::failure::Failure;
 use super::screen::screen;
 use super::session::Session;
 use super::signals::Signals;
-use crate::app::StoreKind;
-use crate::table::store::Stores;
-use crate::table::store::behind::BehindStores;
-use crate::table::store::fjall::FjallStores;
-use crate::table::store::memory::{Disk, MemoryStores};
+use super::stores;
 use crate::web::{self, Listener};
 use crate::worker::Running;
 use crate::worker::slot::Slot;
 use clap::ArgMatches;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -43,7 +37,7 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
     let up = async {
         // The client connects while the stores are opened.
         let connected = connect(&session).await?;
-        let stores = stores(session.settings.store, slot.stores()).await?;
+        let stores = stores::of_worker(session.settings.store, slot.folder()).await?;
         let worker = connected.worker(&session, stores.clone(), slot.id()).await?;
         crate::Result::<_>::Ok((connected, stores, worker))
     };
@@ -80,17 +74,6 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
     }
     connected.end().await;
     Ok(outcome?)
-}
-
-async fn stores(kind: StoreKind, folder: PathBuf) -> crate::Result<Arc<dyn Stores>> {
-    Ok(match kind {
-        // Reading its journal back may take a moment.
-        StoreKind::Fjall => {
-            let disk = spawn_blocking(move || FjallStores::open(&folder)).await??;
-            Arc::new(BehindStores::new(Arc::new(disk))?)
-        }
-        StoreKind::Memory => Arc::new(MemoryStores::new(Disk::default())),
-    })
 }
 
 async fn until_done(running: &Running, signals: &Signals, until_end: bool) -> crate::Result<()> {

@@ -62,11 +62,6 @@ impl Slot {
         &self.folder
     }
 
-    /// Where the stores of its worker are.
-    pub(crate) fn stores(&self) -> PathBuf {
-        self.folder.join("stores")
-    }
-
     /// What its worker is known by: the group's instance id and the transactional ids are made of it.
     pub(crate) fn id(&self) -> String {
         self.id.to_string()

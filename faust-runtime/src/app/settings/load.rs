@@ -301,6 +301,25 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "rocksdb"))]
+    fn a_store_that_the_program_was_built_without_says_the_feature() {
+        let errors = load("", &[("FAUST_STORE", "rocksdb")], &[]).unwrap_err();
+        assert_eq!(
+            errors,
+            [
+                "environment variable FAUST_STORE: `store` is `rocksdb`, but must be `fjall` or `memory`; for `rocksdb`, build the program with the feature `rocksdb` of `faust`"
+            ]
+        );
+    }
+
+    #[test]
+    #[cfg(feature = "rocksdb")]
+    fn a_store_that_the_program_was_built_with_can_be_chosen() {
+        let settings = load("store = \"rocksdb\"", &[], &[]).unwrap();
+        assert_eq!(settings.store.to_string(), "rocksdb");
+    }
+
+    #[test]
     fn a_file_that_is_not_toml_is_shown_by_its_line() {
         let errors = load("shards = 2\nweb = = true\n", &[], &[]).unwrap_err();
         assert_eq!(errors.len(), 1);

@@ -17,13 +17,40 @@ pub enum Guarantee {
 }
 
 /// What keeps the rows of tables.
+///
+/// ```
+/// use faust::{Settings, StoreKind};
+///
+/// let settings = Settings { store: StoreKind::Memory, ..Settings::default() };
+/// assert_eq!(settings.store.to_string(), "memory");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreKind {
-    /// Files under the data folder.
+    /// Files under the data folder, written by fjall.
     Fjall,
     /// Memory, restored from the changelog at every start.
     Memory,
+    /// Files under the data folder, written by RocksDB: for states that are much larger than memory.
+    #[cfg(feature = "rocksdb")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rocksdb")))]
+    RocksDb,
+}
+
+impl StoreKind {
+    const ALL: &[(&str, Self)] = &[
+        ("fjall", Self::Fjall),
+        ("memory", Self::Memory),
+        #[cfg(feature = "rocksdb")]
+        ("rocksdb", Self::RocksDb),
+    ];
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = Self::ALL.iter().find(|(_, kind)| kind == self);
+        f.write_str(found.map_or("", |(name, _)| *name))
+    }
 }
 
 /// Where a partition starts that the group has never read.
@@ -183,6 +210,18 @@ pub(super) fn choice<T: Copy>(raw: &Raw, choices: &[(&str, T)]) -> Read<T> {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
+    })
+}
+
+/// A kind of store, of those that the program was built with.
+pub(super) fn store(raw: &Raw, _: StoreKind) -> Read<StoreKind> {
+    choice(raw, StoreKind::ALL).map_err(|allowed| match raw {
+        Raw::Word(text) | Raw::Text(text) if text == "rocksdb" => {
+            format!(
+                "{allowed}; for `rocksdb`, build the program with the feature `rocksdb` of `faust`"
+            )
+        }
+        _ => allowed,
     })
 }
 

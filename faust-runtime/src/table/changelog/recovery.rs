@@ -81,25 +81,24 @@ fn open(
     start: Offset,
     end: Offset,
 ) -> Result<(Arc<dyn Store>, Mark), RecoveryError> {
-    let store = stores.open(table, of.partition)?;
-    let why = match store.mark() {
-        Ok(None) => {
+    let opened = stores.open(table, of.partition);
+    let why = match opened.and_then(|store| Ok((store.mark()?, store))) {
+        Ok((None, store)) => {
             let mark = Mark { owner: owner.into(), changelog: start, ..Mark::default() };
             return Ok((store, mark));
         }
-        Ok(Some(mark)) if mark.owner != owner => format!("it belongs to {}", mark.owner),
-        Ok(Some(mark)) if mark.changelog < start => {
+        Ok((Some(mark), _)) if mark.owner != owner => format!("it belongs to {}", mark.owner),
+        Ok((Some(mark), _)) if mark.changelog < start => {
             format!("it is at {}, but the changelog starts at {start}", mark.changelog)
         }
-        Ok(Some(mark)) if mark.changelog > end => {
+        Ok((Some(mark), _)) if mark.changelog > end => {
             format!("it is at {}, but the changelog ends at {end}", mark.changelog)
         }
-        Ok(Some(mark)) => return Ok((store, mark)),
+        Ok((Some(mark), store)) => return Ok((store, mark)),
         Err(StoreError::Damaged { cause, .. }) => cause,
         Err(error) => return Err(error.into()),
     };
     tracing::warn!(changelog = %of, why, "the store is set aside and rebuilt from its changelog");
-    drop(store);
     stores.set_aside(table, of.partition)?;
     let store = stores.open(table, of.partition)?;
     Ok((store, Mark { owner: owner.into(), changelog: start, ..Mark::default() }))

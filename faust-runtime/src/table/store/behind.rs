@@ -73,6 +73,10 @@ impl Stores for BehindStores {
         self.below.set_aside(table, partition)
     }
 
+    fn partitions(&self, table: &str) -> BTreeSet<u32> {
+        self.below.partitions(table)
+    }
+
     fn close(&self) {
         {
             let mut orders = self.writer.lock();
@@ -409,6 +413,10 @@ mod tests {
 
         fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
             self.0.set_aside(table, partition)
+        }
+
+        fn partitions(&self, table: &str) -> BTreeSet<u32> {
+            self.0.partitions(table)
         }
     }
 

@@ -1,19 +1,15 @@
-//! Rows on disk, in fjall: one database a worker, one keyspace for each partition of each table, named
-//! `table/partition@n`. Of several n the highest counts; a store that is set aside stays under its own. A keyspace is made
+//! Rows on disk, in fjall: one database a worker, one keyspace for each partition of each table. A keyspace is made
 //! with its first row: that takes a dozen writes to the disk, one after the other for all of them.
 //! Batches are journaled but not synced: safe against a process crash, and the changelog has the rest.
 
+use super::disk::{self, MARK, ROW, damaged, io, row_key};
 use super::*;
-use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use std::collections::BTreeSet;
+use ::fjall::{Database, Error, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
+use std::io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The keyspace of the mark sorts before every row.
-const MARK: [u8; 1] = [0];
-const ROW: u8 = 1;
 
 /// The stores of one worker in one folder.
 pub(crate) struct FjallStores {
@@ -24,44 +20,14 @@ pub(crate) struct FjallStores {
 impl FjallStores {
     /// Opens the folder. One that is damaged is renamed, said so, and made anew: changelogs have everything.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = match open_database(path) {
-            Ok(database) => database,
-            Err(Opening::Disk(error)) => return Err(error),
-            Err(Opening::Damaged(cause)) => {
-                let stamp = crate::time::Timestamp::wall().as_millis();
-                let aside = path.with_extension(format!("damaged-{stamp}"));
-                tracing::error!(
-                    path = %path.display(), aside = %aside.display(), cause,
-                    "the stores are damaged: they are set aside and rebuilt from their changelogs"
-                );
-                std::fs::rename(path, &aside).map_err(|error| io(path, &error))?;
-                open_database(path).map_err(|error| match error {
-                    Opening::Disk(error) => error,
-                    Opening::Damaged(cause) => io(path, &cause),
-                })?
-            }
-        };
+        let database = disk::open_or_set_aside(path, open_database)?;
         Ok(Self { database, path: path.into() })
     }
 
-    /// The partitions of a table that have a store here.
-    pub(crate) fn partitions(&self, table: &str) -> BTreeSet<u32> {
-        let prefix = format!("{table}/");
-        let names = self.database.list_keyspace_names();
-        let of_table = names.iter().filter_map(|name| name.strip_prefix(&prefix));
-        of_table.filter_map(|name| name.split_once('@')?.0.parse().ok()).collect()
-    }
-
-    /// The highest n of a store's keyspaces.
     fn generation(&self, table: &str, partition: u32) -> Option<u32> {
-        let prefix = format!("{table}/{partition}@");
         let names = self.database.list_keyspace_names();
-        names.iter().filter_map(|name| name.strip_prefix(&prefix)?.parse().ok()).max()
+        disk::generation(names.iter().map(AsRef::as_ref), table, partition)
     }
-}
-
-fn name(table: &str, partition: u32, n: u32) -> String {
-    format!("{table}/{partition}@{n}")
 }
 
 /// How much one keyspace, and how much all together, may keep in memory before it is written out; fjall's own limits,
@@ -73,27 +39,37 @@ const JOURNALS: u64 = 128 << 20;
 fn keyspace(database: &Database, path: &Path, name: &str) -> Result<Keyspace, StoreError> {
     let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
     let opened = database.keyspace(name, options);
-    opened.map_err(|error| io(path, &error))
-}
-
-/// Why a database does not open.
-enum Opening {
-    Disk(StoreError),
-    Damaged(String),
+    opened.map_err(|error| failed(path, error))
 }
 
 /// fjall panics at some torn journals (3.1, after a full disk): that is damage like any other.
-fn open_database(path: &Path) -> Result<Database, Opening> {
+fn open_database(path: &Path) -> Result<Database, StoreError> {
     match catch_unwind(|| Database::builder(path).max_journaling_size(JOURNALS).open()) {
         Ok(Ok(database)) => Ok(database),
-        Ok(Err(::fjall::Error::Io(error))) => Err(Opening::Disk(io(path, &error))),
-        Ok(Err(error)) => Err(Opening::Damaged(error.to_string())),
-        Err(_) => Err(Opening::Damaged("its journal cannot be read".into())),
+        Ok(Err(error)) if is_damage(&error) => Err(damaged(path, &error)),
+        Ok(Err(error)) => Err(io(path, &error)),
+        Err(_) => Err(damaged(path, &"its journal cannot be read")),
     }
 }
 
-fn io(path: &Path, cause: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Io { path: path.display().to_string(), cause: cause.to_string() }
+/// Files that say something wrong, rather than a disk that refuses. One that is missing or ends too soon is damage too,
+/// and one that is there already: what is left of a database that a full disk kept from being made.
+fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Io(error) | Error::Storage(LsmError::Io(error)) => {
+            matches!(error.kind(), NotFound | UnexpectedEof | InvalidData | AlreadyExists)
+        }
+        // After a write that failed.
+        Error::Poisoned | Error::Locked | Error::KeyspaceDeleted => false,
+        _ => true,
+    }
+}
+
+fn failed(path: &Path, error: Error) -> StoreError {
+    match is_damage(&error) {
+        true => disk::found(path, &error),
+        false => io(path, &error),
+    }
 }
 
 impl Stores for FjallStores {
@@ -101,7 +77,7 @@ impl Stores for FjallStores {
         let n = self.generation(table, partition);
         let store = FjallStore {
             database: self.database.clone(),
-            name: name(table, partition, n.unwrap_or(0)),
+            name: disk::name(table, partition, n.unwrap_or(0)),
             keyspace: OnceLock::new(),
             path: self.path.clone(),
             rows: AtomicU64::new(0),
@@ -115,7 +91,12 @@ impl Stores for FjallStores {
 
     fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
         let n = self.generation(table, partition).map_or(0, |n| n + 1);
-        keyspace(&self.database, &self.path, &name(table, partition, n)).map(|_| ())
+        keyspace(&self.database, &self.path, &disk::name(table, partition, n)).map(|_| ())
+    }
+
+    fn partitions(&self, table: &str) -> BTreeSet<u32> {
+        let names = self.database.list_keyspace_names();
+        disk::partitions(names.iter().map(AsRef::as_ref), table)
     }
 }
 
@@ -128,13 +109,6 @@ struct FjallStore {
     rows: AtomicU64,
 }
 
-fn row_key(key: &[u8]) -> Vec<u8> {
-    let mut prefixed = Vec::with_capacity(1 + key.len());
-    prefixed.push(ROW);
-    prefixed.extend_from_slice(key);
-    prefixed
-}
-
 impl FjallStore {
     fn keyspace(&self) -> Result<&Keyspace, StoreError> {
         if let Some(keyspace) = self.keyspace.get() {
@@ -144,15 +118,15 @@ impl FjallStore {
         Ok(self.keyspace.get_or_init(|| made))
     }
 
-    fn io(&self, error: ::fjall::Error) -> StoreError {
-        io(&self.path, &error)
+    fn failed(&self, error: Error) -> StoreError {
+        failed(&self.path, error)
     }
 }
 
 impl Store for FjallStore {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let Some(keyspace) = self.keyspace.get() else { return Ok(None) };
-        let value = keyspace.get(row_key(key)).map_err(|error| self.io(error))?;
+        let value = keyspace.get(row_key(key)).map_err(|error| self.failed(error))?;
         Ok(value.map(Bytes::from))
     }
 
@@ -163,7 +137,7 @@ impl Store for FjallStore {
     ) -> Result<(), StoreError> {
         let Some(keyspace) = self.keyspace.get() else { return Ok(()) };
         for row in keyspace.range(row_key(from)..) {
-            let (key, value) = row.into_inner().map_err(|error| self.io(error))?;
+            let (key, value) = row.into_inner().map_err(|error| self.failed(error))?;
             let Some((_, key)) = key.split_first() else { continue };
             if !visit(key, &value) {
                 break;
@@ -178,7 +152,7 @@ impl Store for FjallStore {
         let mut added = batch.added;
         if let Some(below) = batch.remove_below {
             for row in keyspace.range(vec![ROW]..row_key(below)) {
-                let key = row.key().map_err(|error| self.io(error))?;
+                let key = row.key().map_err(|error| self.failed(error))?;
                 write.remove(keyspace, key);
                 added -= 1;
             }
@@ -190,22 +164,16 @@ impl Store for FjallStore {
             }
         }
         let mark = mark.after(self.rows.load(Ordering::Relaxed), added);
-        let text = serde_json::to_vec(&mark).map_err(|error| io(&self.path, &error))?;
-        write.insert(keyspace, MARK, text);
-        write.commit().map_err(|error| self.io(error))?;
+        write.insert(keyspace, MARK, disk::encode(&mark, &self.path)?);
+        write.commit().map_err(|error| self.failed(error))?;
         self.rows.store(mark.rows, Ordering::Relaxed);
         Ok(())
     }
 
     fn mark(&self) -> Result<Option<Mark>, StoreError> {
         let Some(keyspace) = self.keyspace.get() else { return Ok(None) };
-        let Some(text) = keyspace.get(MARK).map_err(|error| self.io(error))? else {
-            return Ok(None);
-        };
-        serde_json::from_slice(&text).map(Some).map_err(|error| StoreError::Damaged {
-            path: self.path.display().to_string(),
-            cause: error.to_string(),
-        })
+        let text = keyspace.get(MARK).map_err(|error| self.failed(error))?;
+        text.map(|text| disk::decode(&text, &self.path)).transpose()
     }
 
     fn len(&self) -> u64 {

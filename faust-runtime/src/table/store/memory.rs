@@ -40,6 +40,12 @@ impl Stores for MemoryStores {
         disk.remove(&(table.to_string(), partition));
         Ok(())
     }
+
+    fn partitions(&self, table: &str) -> BTreeSet<u32> {
+        let disk = self.disk.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_table = disk.keys().filter(|(name, _)| name == table);
+        of_table.map(|(_, partition)| *partition).collect()
+    }
 }
 
 /// One partition of a table.

@@ -2,11 +2,15 @@
 
 use crate::kafka::Offset;
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) mod behind;
+mod disk;
 pub(crate) mod fjall;
 pub(crate) mod memory;
+#[cfg(feature = "rocksdb")]
+pub(crate) mod rocksdb;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +39,7 @@ pub(crate) struct StoreBatch<'a> {
     pub(crate) rows: Vec<(&'a [u8], Option<&'a [u8]>)>,
     /// How many more rows there are with these changes.
     pub(crate) added: i64,
-    /// Removes every row whose key is below this one: expired windows.
+    /// Removes every row whose key is below this one: expired windows. None of `rows` is.
     pub(crate) remove_below: Option<&'a [u8]>,
 }
 
@@ -97,6 +101,8 @@ pub(crate) trait Stores: Send + Sync {
     fn open(&self, table: &str, partition: u32) -> Result<Arc<dyn Store>, StoreError>;
     /// Sets a store aside under another name, so that the next `open` makes a new one.
     fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError>;
+    /// The partitions of a table that have a store here.
+    fn partitions(&self, table: &str) -> BTreeSet<u32>;
     /// Nothing more is written: returns when what was written is in the stores.
     fn close(&self) {}
 }
