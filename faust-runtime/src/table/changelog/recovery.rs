@@ -150,3 +150,41 @@ fn apply(batch: &Batch, store: &dyn Store, mark: &mut Mark) -> Result<u64, Store
 fn first(offsets: Vec<Offset>) -> Offset {
     offsets.first().copied().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::store::memory::{Disk, MemoryStores};
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Stores that are damaged until they are set aside.
+    struct Unreadable(MemoryStores, AtomicBool);
+
+    impl Stores for Unreadable {
+        fn open(&self, table: &str, partition: u32) -> Result<Arc<dyn Store>, StoreError> {
+            match self.1.load(Ordering::Relaxed) {
+                true => self.0.open(table, partition),
+                false => Err(StoreError::Damaged { path: "stores".into(), cause: "torn".into() }),
+            }
+        }
+
+        fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
+            self.1.store(true, Ordering::Relaxed);
+            self.0.set_aside(table, partition)
+        }
+
+        fn partitions(&self, table: &str) -> BTreeSet<u32> {
+            self.0.partitions(table)
+        }
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_is_rebuilt_from_the_start_of_its_changelog() {
+        let stores = Unreadable(MemoryStores::new(Disk::default()), AtomicBool::new(false));
+        let of = TopicPartition::new("changelog", 3);
+        let (store, mark) = open(&stores, "app", "t", &of, 5, 9).unwrap();
+        assert_eq!((mark.owner.as_str(), mark.changelog, store.len()), ("app", 5, 0));
+        assert_eq!(stores.partitions("t"), [3].into());
+    }
+}
