@@ -73,7 +73,7 @@ awk -v tolerance=$tolerance '
     else if ($3 > was * (1 + tolerance / 100)) {
       print what ": " $3 " instructions, the budget is " was "; if the change is worth it, record it with --record"; bad = 1
     } else if ($3 < was * (1 - tolerance / 100)) {
-      print what ": " $3 " instructions, the budget is " was ": a gain; record it with --record"; bad = 1
+      print what ": " $3 " instructions, the budget is " was ": a gain; record it with --record, so that it is kept"
     }
   }
   END { for (what in budget) { print what ": in the budget, but not measured"; bad = 1 } exit bad }
