@@ -34,8 +34,8 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// The value; none for a tombstone.
     pub value: Option<&'a [u8]>,
-    /// The time in milliseconds; none for now. librdkafka takes 0 for now, so what is below 1 is
-    /// sent as 1.
+    /// The time in milliseconds; without one, when it is sent. To librdkafka 0 is no time, so what
+    /// is below 1 is sent as 1.
     pub timestamp: Option<i64>,
     /// The headers. They cost more than the rest of a record.
     pub headers: &'a [(&'a str, Option<&'a [u8]>)],
