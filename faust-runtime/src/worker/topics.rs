@@ -43,6 +43,22 @@ pub(super) async fn prepare(
     settings: &Settings,
     existing: Counts,
 ) -> Result<Counts, TopicsError> {
+    let missing = missing(topology, settings, &existing)?;
+    if missing.is_empty() {
+        return Ok(existing);
+    }
+    let existing = create(broker, missing).await?;
+    // Somebody else may have created one meanwhile, with another count.
+    self::missing(topology, settings, &existing)?;
+    Ok(existing)
+}
+
+/// What is missing, if all that is there fits.
+fn missing(
+    topology: &Topology,
+    settings: &Settings,
+    existing: &Counts,
+) -> Result<Vec<NewTopic>, TopicsError> {
     let mut wanted: Vec<NewTopic> = Vec::new();
     let mut grouped = vec![false; topology.topics.len()];
     for group in &topology.groups {
@@ -62,7 +78,7 @@ pub(super) async fn prepare(
         }
         for topic in &topics {
             let other = topics.first().map_or(topic, |first| first);
-            check(&existing, &topic.name, &topic.def)?;
+            check(existing, &topic.name, &topic.def)?;
             match existing.get(&topic.name) {
                 Some(found) if *found != count => {
                     return Err(TopicsError::NotCopartitioned {
@@ -94,7 +110,7 @@ pub(super) async fn prepare(
         }
     }
     for (topic, grouped) in topology.topics.iter().zip(grouped) {
-        if !grouped && check(&existing, &topic.name, &topic.def)?.is_none() {
+        if !grouped && check(existing, &topic.name, &topic.def)?.is_none() {
             let count = topic.def.partitions.unwrap_or(settings.topic_partitions);
             wanted.push(new_topic(&topic.name, &topic.def, count, settings));
         }
@@ -102,10 +118,7 @@ pub(super) async fn prepare(
     let dead_letters: Arc<str> = topology.dead_letters().into();
     wanted.push(plain(dead_letters, 1, settings));
     wanted.retain(|topic| !existing.contains_key(&topic.name));
-    match wanted.is_empty() {
-        true => Ok(existing),
-        false => create(broker, wanted).await,
-    }
+    Ok(wanted)
 }
 
 /// A topic that exists must have the declared count; its count.
@@ -179,4 +192,42 @@ fn new_changelog(table: &Table, count: u32, settings: &Settings) -> NewTopic {
     }
     topic.config.extend(table.def.config.iter().map(|(k, v)| (k.to_string(), v.to_string())));
     topic
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::App;
+    use crate::kafka::memory::{Cluster, Connection, Process};
+    use crate::prelude::*;
+
+    #[topic("words", partitions = 4, crate = crate)]
+    struct Word {
+        word: String,
+    }
+
+    #[agent(crate = crate)]
+    async fn read(word: Event<Word>) -> Result<()> {
+        tracing::trace!("{}", word.word);
+        Ok(())
+    }
+
+    #[app("reading", agents(read), crate = crate)]
+    struct Reading;
+
+    #[tokio::test]
+    async fn a_topic_that_somebody_else_makes_at_the_same_moment_must_fit() {
+        let settings = Settings::default();
+        let topology = Topology::new(&Reading::APP, &settings).unwrap();
+        let cluster = Cluster::new();
+        let broker = Connection::new(cluster.clone(), Process::default());
+        cluster.create("words", 3);
+        // When the worker looked it was not there yet.
+        let error =
+            prepare(&broker, &topology, &settings, Counts::new()).await.unwrap_err().to_string();
+        assert!(
+            error.contains("`words` has 3 partitions") && error.contains("declares 4"),
+            "{error}"
+        );
+    }
 }
