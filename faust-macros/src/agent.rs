@@ -21,16 +21,18 @@ pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#item #errors #generated)
 }
 
-struct Agent {
-    krate: Krate,
-    function: Function,
+pub(crate) struct Agent {
+    pub(crate) krate: Krate,
+    pub(crate) function: Function,
     /// The type beside the function.
-    twin: Ident,
-    name: String,
-    said: Said,
-    /// `Event<T>` or `Stream<T>`, if it can be told.
-    input: Option<Type>,
-    handles: Vec<Type>,
+    pub(crate) twin: Ident,
+    pub(crate) name: String,
+    pub(crate) said: Said,
+    /// `Event<T>` or `Stream<T>`, if it can be told; of a function that is called when windows close, `Closed<T>`.
+    pub(crate) input: Option<Type>,
+    /// A handle in front of the others that no parameter is: of a table whose windows close.
+    pub(crate) hidden: Option<Type>,
+    pub(crate) handles: Vec<Type>,
 }
 
 fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<Agent> {
@@ -54,7 +56,7 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<A
     let twin = twin.unwrap_or_else(|| function.ident().clone());
     let name = name.map_or_else(|| function.name(), |name| name.value());
     let said = Said::default().plain("concurrency", concurrency.map(Literal::u32_unsuffixed));
-    Some(Agent { krate, function, twin, name, said, input, handles })
+    Some(Agent { krate, function, twin, name, said, input, hidden: None, handles })
 }
 
 /// The input in front and the handles behind it. Where the input is missing or late, the function cannot be called.
@@ -108,12 +110,13 @@ fn plain(ty: &Type) -> String {
     pretty(ty.to_token_stream()).replace("& ", "").replace('&', "").replace("mut ", "")
 }
 
-fn generate(agent: &Agent) -> TokenStream {
-    let Agent { krate, function, twin, name, said, input, handles } = agent;
+pub(crate) fn generate(agent: &Agent) -> TokenStream {
+    let Agent { krate, function, twin, name, said, input, hidden, handles } = agent;
     let (twin_struct, cfgs) = (function.twin(twin), function.cfgs());
-    let types = Handles::of_agent(krate, twin, handles.iter().collect());
+    let first = usize::from(hidden.is_some());
+    let types = Handles::of_agent(krate, twin, hidden.iter().chain(handles).collect());
     let (impls, tuple, params) = (types.impls(), types.tuple(), types.params());
-    let checks = handles.iter().enumerate().map(|(n, ty)| checks(twin, n, ty));
+    let checks = handles.iter().enumerate().map(|(n, ty)| checks(twin, first + n, ty));
     let input_type = match input {
         Some(input) => input.to_token_stream(),
         None => quote!(#krate::Event<#krate::Nothing>),
@@ -129,7 +132,7 @@ fn generate(agent: &Agent) -> TokenStream {
     let output = function.output().unwrap_or_else(|| quote!(#root::Result<()>));
     let options = said.over(krate, "AgentOptions", name);
     let mut arguments = vec![quote_spanned!(hygienic()=> input)];
-    arguments.extend(types.arguments(&params));
+    arguments.extend(types.arguments(&params).into_iter().skip(first));
     let call = function.call(&arguments);
     quote_spanned! {hygienic()=>
         #twin_struct

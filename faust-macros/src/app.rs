@@ -25,13 +25,14 @@ struct App {
     version: Option<u32>,
     /// In the order of [`LISTS`], the order in which the runtime counts entries.
     lists: Vec<Vec<Entry>>,
-    /// Lists of what does not run yet, with the trait of their entries.
-    later: Vec<(&'static str, Vec<Entry>)>,
+    /// Lists whose entries are of a trait and nothing more, with that trait.
+    marked: Vec<(&'static str, Vec<Entry>)>,
     external: Vec<Entry>,
     parts: Vec<Entry>,
 }
 
 /// What a list names, and the conditions that it stands under.
+#[derive(Clone)]
 struct Entry {
     cfgs: TokenStream,
     path: Path,
@@ -47,8 +48,7 @@ const LISTS: [(&str, &str, &str); 5] = [
 ];
 
 /// Lists of what is declared and checked, and does not run yet.
-const LATER: [(&str, &str); 3] =
-    [("crons", "Cron"), ("services", "Service"), ("windows", "WindowClose")];
+const LATER: [(&str, &str); 2] = [("crons", "Cron"), ("services", "Service")];
 
 fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<App> {
     let mut options = Options::parse("app", attr, errors);
@@ -58,8 +58,14 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<A
         let given = options.list(list, errors).into_iter();
         given.filter_map(|entry| Entry::read(entry, errors)).collect()
     };
-    let lists = LISTS.iter().map(|(list, ..)| entries(list)).collect();
-    let later = LATER.iter().map(|(list, of)| (*of, entries(list))).collect();
+    let mut lists: Vec<Vec<Entry>> = LISTS.iter().map(|(list, ..)| entries(list)).collect();
+    let mut marked: Vec<_> = LATER.iter().map(|(list, of)| (*of, entries(list))).collect();
+    // What is called when windows close is an agent.
+    let windows = entries("windows");
+    if let Some(agents) = lists.first_mut() {
+        agents.extend(windows.iter().cloned());
+    }
+    marked.push(("WindowClose", windows));
     let (external, parts) = (entries("external"), entries("parts"));
     let krate = options.krate(errors);
     options.finish(errors);
@@ -68,7 +74,7 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<A
     }
     let id = id.map(|id| id.value()).unwrap_or_default();
     let ident = subject(item, errors)?;
-    Some(App { krate, ident, id, version, lists, later, external, parts })
+    Some(App { krate, ident, id, version, lists, marked, external, parts })
 }
 
 impl Entry {
@@ -111,7 +117,7 @@ fn subject(item: &TokenStream, errors: &mut Errors) -> Option<Ident> {
 }
 
 fn generate(app: &App) -> TokenStream {
-    let App { krate, ident, id, version, lists, later, external, parts } = app;
+    let App { krate, ident, id, version, lists, marked, external, parts } = app;
     let defs = |entries: &[Entry], def: &dyn Fn(&Path) -> TokenStream| {
         let defs = entries.iter().map(|Entry { cfgs, path }| {
             let def = def(path);
@@ -144,7 +150,7 @@ fn generate(app: &App) -> TokenStream {
             };
         }
     });
-    let later = later.iter().flat_map(|(of, entries)| {
+    let marked = marked.iter().flat_map(|(of, entries)| {
         let of = Ident::new(of, Span::call_site());
         let one = move |Entry { cfgs, path }: &Entry| {
             quote!(#cfgs const _: fn() = <#path as #krate::#of>::listed;)
@@ -157,7 +163,7 @@ fn generate(app: &App) -> TokenStream {
                 const APP: #krate::AppDef = #def;
             }
             #checks
-            #(#later)*
+            #(#marked)*
         };
     }
 }

@@ -93,7 +93,7 @@ pub fn service(attr: TokenStream, item: TokenStream) -> TokenStream {
 
 #[proc_macro_attribute]
 pub fn window_close(attr: TokenStream, item: TokenStream) -> TokenStream {
-    window_close::expand(attr.into(), item.into()).into()
+    editor::expand("window_close", window_close::expand, attr.into(), item.into()).into()
 }
 
 #[proc_macro_derive(AgentParam, attributes(faust))]

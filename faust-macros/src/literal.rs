@@ -12,6 +12,14 @@ const DURATION: &str =
 
 /// `10s`: rustc lexes it as a number with a suffix.
 pub(crate) fn duration(tokens: TokenStream) -> syn::Result<Duration> {
+    match delay(tokens.clone())? {
+        Duration::ZERO => Err(syn::Error::new_spanned(tokens, "a duration is longer than zero")),
+        duration => Ok(duration),
+    }
+}
+
+/// The same, or zero.
+pub(crate) fn delay(tokens: TokenStream) -> syn::Result<Duration> {
     let literal: Lit =
         syn::parse2(tokens.clone()).map_err(|_| syn::Error::new_spanned(&tokens, DURATION))?;
     let error = |message: String| Err(syn::Error::new(literal.span(), message));
@@ -43,7 +51,6 @@ pub(crate) fn duration(tokens: TokenStream) -> syn::Result<Duration> {
         return error(format!("`{unit}` is not a unit of time{}: {DURATION}", alternative(unit)));
     };
     match number.base10_parse::<u64>().ok().and_then(|n| n.checked_mul(millis)) {
-        Some(0) => error("a duration is longer than zero".into()),
         Some(millis) => Ok(Duration::from_millis(millis)),
         None => error("this duration is too long".into()),
     }

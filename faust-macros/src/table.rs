@@ -4,7 +4,7 @@ use crate::cfg::cfgs;
 use crate::closest::did_you_mean;
 use crate::errors::Errors;
 use crate::krate::{Krate, hygienic};
-use crate::literal::{duration, duration_tokens, name_in_kafka};
+use crate::literal::{delay, duration, duration_tokens, name_in_kafka};
 use crate::options::Options;
 use crate::record::{Field, Form, Key, Struct, find};
 use crate::said::Said;
@@ -27,7 +27,8 @@ struct Table {
     row: Struct,
     name: String,
     said: Said,
-    windowed: bool,
+    /// `Windowed` and the like; `None`: it has no windows.
+    marker: Option<TokenStream>,
     home: Home,
 }
 
@@ -61,19 +62,27 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     if let Some(expires) = expires.as_ref().filter(|_| window.is_none()) {
         errors.at(expires, "what expires is a window: say which, `window = tumbling(1min)`");
     }
-    if let Some(grace) = grace {
-        match (&window, duration(grace.clone())) {
-            (None, _) => errors.at(
-                grace,
-                "what waits for late events is a window: say which, `window = tumbling(1min)`",
-            ),
-            (Some(_), Ok(_)) => errors.later(grace, "`grace`"),
-            (Some(_), Err(fault)) => errors.keep::<()>(Err(fault)).unwrap_or_default(),
-        }
+    if let Some(grace) = grace.as_ref().filter(|_| window.is_none()) {
+        errors.at(
+            grace,
+            "what waits for late events is a window: say which, `window = tumbling(1min)`",
+        );
     }
-    let windowed = window.is_some();
+    let said_window = window.is_some();
     let window = window.and_then(|window| Window::read(window, errors));
     let expires = expires.and_then(|expires| errors.keep(duration(expires)));
+    let grace_said = grace.clone();
+    let grace = grace.and_then(|grace| errors.keep(delay(grace)));
+    if let (Some(expires), Some(grace)) = (expires, grace)
+        && expires < grace
+        && said_window
+    {
+        errors.at(
+            grace_said,
+            "a window is kept at least as long as it takes events: `expires` is not shorter than `grace`",
+        );
+    }
+    let marker = said_window.then(|| Window::marker(window.as_ref(), &krate));
     let row = row?;
     require_key(&row, errors);
     require_value(&row, errors);
@@ -85,10 +94,11 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
         .some("partitions", partitions.map(Literal::u32_unsuffixed))
         .some("window", window.map(|window| window.tokens(&krate)))
         .some("expires", expires.map(duration_tokens))
+        .some("grace", grace.map(duration_tokens))
         .plain("scope", said_anywhere.then(|| quote!(#krate::Scope::Partition)))
         .config(&config);
     let name = name.map(|name| name.value()).unwrap_or_default();
-    Some(Table { krate, row, name, said, windowed, home })
+    Some(Table { krate, row, name, said, marker, home })
 }
 
 fn require_key(row: &Struct, errors: &mut Errors) {
@@ -163,7 +173,7 @@ fn derives(table: &Table) -> Option<TokenStream> {
 }
 
 fn generate(table: &Table) -> TokenStream {
-    let Table { krate, row, name, said, windowed, home } = table;
+    let Table { krate, row, name, said, marker, home } = table;
     let ident = &row.name;
     let (impl_generics, ty_generics, _) = row.generics.split_for_impl();
     let bounds = row.bounds();
@@ -178,7 +188,7 @@ fn generate(table: &Table) -> TokenStream {
         Form::Pair(_) | Form::Whole => key_type(&row.key),
     };
     let (value, fresh) = value(row);
-    let window = if *windowed { quote!(#krate::Windowed) } else { quote!(#krate::Unwindowed) };
+    let window = marker.clone().unwrap_or_else(|| quote!(#krate::Unwindowed));
     let (partition_key, encode_partition_key) = match home {
         Home::Key => (quote!(Self::Key), None),
         Home::Anywhere => (quote!(#krate::AnyKey), None),

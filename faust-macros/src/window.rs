@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub(crate) enum Window {
     Tumbling(Duration),
+    Hopping { size: Duration, step: Duration },
 }
 
 /// The kinds, with how each is written.
@@ -34,23 +35,47 @@ impl Window {
             errors.at(&kind, format!("unknown window `{kind}`{meant}: {EXPECTED}"));
             return None;
         };
-        let size = lengths(&group, *name == "hopping", usage, errors)?;
-        if *name == "tumbling" {
-            return Some(Self::Tumbling(size));
+        let (size, step) = lengths(&group, *name == "hopping", usage, errors)?;
+        match (*name, step) {
+            ("tumbling", _) => Some(Self::Tumbling(size)),
+            (_, Some(step)) => Some(Self::Hopping { size, step }),
+            _ => {
+                errors.later(kind, format!("`{name}`"));
+                None
+            }
         }
-        errors.later(kind, format!("`{name}`"));
-        None
+    }
+
+    /// The marker of tables with such windows.
+    pub(crate) fn marker(window: Option<&Self>, krate: &Krate) -> TokenStream {
+        match window {
+            Some(Self::Hopping { .. }) => quote!(#krate::Overlapping),
+            // What is wrong, or comes later, has windows too.
+            _ => quote!(#krate::Windowed),
+        }
     }
 
     pub(crate) fn tokens(&self, krate: &Krate) -> TokenStream {
-        let Self::Tumbling(size) = self;
-        let size = duration_tokens(*size);
-        quote!(#krate::WindowDef::Tumbling { size: #size })
+        match self {
+            Self::Tumbling(size) => {
+                let size = duration_tokens(*size);
+                quote!(#krate::WindowDef::Tumbling { size: #size })
+            }
+            Self::Hopping { size, step } => {
+                let (size, step) = (duration_tokens(*size), duration_tokens(*step));
+                quote!(#krate::WindowDef::Hopping { size: #size, step: #step })
+            }
+        }
     }
 }
 
 /// A window's length. One that hops says also how far.
-fn lengths(group: &Group, hops: bool, usage: &str, errors: &mut Errors) -> Option<Duration> {
+fn lengths(
+    group: &Group,
+    hops: bool,
+    usage: &str,
+    errors: &mut Errors,
+) -> Option<(Duration, Option<Duration>)> {
     let mut given = pieces(group.stream(), errors).into_iter();
     let Some(size) = given.next() else {
         errors.at(group, format!("expected a length, as in `{usage}`"));
@@ -63,7 +88,7 @@ fn lengths(group: &Group, hops: bool, usage: &str, errors: &mut Errors) -> Optio
         return None;
     }
     if !hops {
-        return size;
+        return Some((size?, None));
     }
     let Some(step) = hop.clone().and_then(step) else {
         let (at, usage) = (hop.unwrap_or_else(|| group.clone().into_token_stream()), usage);
@@ -77,7 +102,7 @@ fn lengths(group: &Group, hops: bool, usage: &str, errors: &mut Errors) -> Optio
             .at(step_span, "a step is not longer than its window: what lies between would be lost");
         return None;
     }
-    Some(size)
+    Some((size, Some(step)))
 }
 
 /// What stands behind `step =`.

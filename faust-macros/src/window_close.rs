@@ -1,38 +1,85 @@
-//! `#[window_close(Trend)]`: an async function that is called with each window of a table that closes. The table is
-//! checked; nothing calls the function yet, so what it takes is not.
+//! `#[window_close(Trend)]`: an async function that is called with each row of a table's windows when they close. It is
+//! an agent whose input is `Closed<Trend>`.
 
+use crate::agent::{Agent, generate};
 use crate::errors::Errors;
 use crate::krate::hygienic;
 use crate::options::{Options, pieces};
-use crate::signature::Function;
+use crate::said::Said;
+use crate::signature::{Function, with_async};
+use crate::types::{anchor, last_name, pretty};
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::Path;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Path, Type, parse_quote};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let (table, options) = table(attr, &mut errors);
-    let mut options = Options::parse("window_close", options, &mut errors);
-    let krate = options.krate(&mut errors);
-    options.finish(&mut errors);
-    let function = Function::read("window_close", &item, &mut errors);
-    if errors.is_empty() {
-        errors.push(Span::call_site(), "`#[window_close]` is not available in this version");
-    }
-    let generated = function.map(|function| {
-        let (twin, cfgs) = (function.ident(), function.cfgs());
-        let twin_struct = function.twin(twin);
-        let check = table.map(|table| quote!(const _: fn() = #krate::require_windows::<#table>;));
-        quote_spanned! {hygienic()=>
-            #twin_struct
-            #cfgs
-            const _: () = {
-                #check
-                impl #krate::WindowClose for #twin {}
-            };
-        }
+    let closer = lower(attr, &item, &mut errors);
+    let generated = closer.as_ref().map(|(table, agent)| {
+        let (check, agent) = (table.as_ref().map(|table| check(table, agent)), generate(agent));
+        quote!(#check #agent)
     });
+    let item = with_async(item);
     quote!(#item #errors #generated)
+}
+
+fn lower(
+    attr: TokenStream,
+    item: &TokenStream,
+    errors: &mut Errors,
+) -> Option<(Option<Path>, Agent)> {
+    let (table, options) = table(attr, errors);
+    let mut options = Options::parse("window_close", options, errors);
+    let name = options.text("name", "a name", errors);
+    let krate = options.krate(errors);
+    options.finish(errors);
+    let mut function = Function::read("window_close", item, errors)?;
+    let input = function.first_type().cloned();
+    let handles = function.parameters().iter().skip(1).map(|parameter| parameter.ty.clone());
+    let handles = handles.collect();
+    let is_closed = |ty: &Type| last_name(ty).is_some_and(|name| name == "Closed");
+    if let Some(table) = &table
+        && function.is_callable()
+        && !input.as_ref().is_some_and(is_closed)
+    {
+        let (name, row) = (function.ident(), pretty(table.to_token_stream()));
+        let message = format!(
+            "what has closed is the first parameter:\n  async fn {name}(row: Closed<{row}>, ..) -> Result<()>"
+        );
+        match &input {
+            Some(input) => errors.at(input, message),
+            None => errors.at(&function.signature, message),
+        }
+        function.give_up();
+    }
+    let row: Option<Type> = table.as_ref().map(|table| parse_quote!(#krate::Closed<#table>));
+    let hidden = table.as_ref().map(|table| parse_quote!(#krate::Table<#table>));
+    let name = name.map_or_else(|| function.name(), |name| name.value());
+    let twin = function.ident().clone();
+    let input = input.filter(is_closed).or(row);
+    let said = Said::default();
+    Some((table, Agent { krate, function, twin, name, said, input, hidden, handles }))
+}
+
+/// That the table has windows, that they close, and that they are those of the input.
+fn check(table: &Path, agent: &Agent) -> TokenStream {
+    let Agent { krate, function, twin, input, .. } = agent;
+    let cfgs = function.cfgs();
+    let closes = quote_spanned!(anchor(&parse_quote!(#table)).resolved_at(hygienic())=> __closes::<#table>());
+    let input = input.as_ref().map(|input| {
+        let of =
+            quote_spanned!(anchor(input).resolved_at(hygienic())=> __closed_of::<#table, #input>);
+        quote!(const _: fn() = #of;)
+    });
+    quote_spanned! {hygienic()=>
+        #cfgs
+        const _: () = {
+            use #krate::{require_closed_of as __closed_of, require_closes as __closes};
+            const _: () = #closes;
+            #input
+            impl #krate::WindowClose for #twin {}
+        };
+    }
 }
 
 /// The table in front, and the options behind it.

@@ -58,13 +58,13 @@ pub use app::{
 pub use cli::{Command, main};
 pub use codec::{CodecError, Key, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
-    AnyKey, Both, NoKey, Only, OwnedRecord, Owns, Place, Record, Records, Row, SameKey, Scope,
-    TableDef, TopicDef, Unwindowed, Window, WindowDef, Windowed,
+    AnyKey, Both, HasWindows, NoKey, Only, Overlapping, OwnedRecord, Owns, Place, Record, Records,
+    Row, SameKey, Scope, TableDef, TopicDef, Unwindowed, Window, WindowDef, Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Access, Ask, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Sink, State,
-    Stream, Table, View, ViewInWindow,
+    Access, Ask, Closed, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Sink,
+    State, Stream, Table, View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ pub mod prelude {
     pub use crate::agent::AgentParam;
     pub use crate::define::Records;
     pub use crate::handle::{
-        Ask, Context, Event, Global, Lookup, Sink, State, Stream, Table, View,
+        Ask, Closed, Context, Event, Global, Lookup, Sink, State, Stream, Table, View,
     };
     pub use crate::{Lazy, Result, Settings, Timestamp};
     pub use axum::Json;
@@ -147,19 +147,19 @@ pub mod __private {
         Member, Param, ParamOf, Slot, Use, concat,
     };
     pub use crate::app::{
-        App, AppDef, Index, Keys, OwnsNone, require_app, require_copartitioned, require_entry,
-        require_external, require_part, require_variant,
+        App, AppDef, Index, Keys, OwnsNone, require_app, require_closes, require_copartitioned,
+        require_entry, require_external, require_part, require_variant,
     };
     pub use crate::cli::{Command, CommandDef, CommandOptions};
     pub use crate::codec::{CodecError, Key, Value};
     pub use crate::define::{
         AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec,
-        NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record, Records, Row, SameKey, Scope,
-        TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant, VariantOf, WindowDef,
-        Windowed, options,
+        NoKey, NoKeyCodec, NoValueCodec, Nothing, Overlapping, Place, Record, Records, Row,
+        SameKey, Scope, TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant,
+        VariantOf, WindowDef, Windowed, options,
     };
-    pub use crate::handle::Event;
-    pub use crate::schedule::{Cron, Service, WindowClose, require_windows};
+    pub use crate::handle::{Closed, Event, Table, WindowClose, require_closed_of};
+    pub use crate::schedule::{Cron, Service};
     pub use crate::schedule::{Task, TaskDef, TaskOptions, Timer, TimerDef, TimerOptions};
     pub use crate::web::{
         Method, NoUses, Page, PageDef, PageOptions, UsesOf, from_parts, from_request, from_worker,

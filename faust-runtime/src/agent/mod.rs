@@ -5,7 +5,7 @@ mod start;
 mod traits;
 
 pub use group::{Known, Member, concat};
-pub(crate) use start::{Lane, Verdict, poll_guarded};
+pub(crate) use start::{DeadLetter, Lane, Verdict, poll_guarded};
 pub use traits::{
     Agent, AgentDef, AgentInput, AgentName, AgentOptions, AgentOutput, AgentParam, AgentParamOf,
     AgentParams, AgentSlot, Bind, Gives, Param, ParamOf, Params, Slot, TableUse, Use,

@@ -5,8 +5,10 @@ use super::{Agent, AgentInput, AgentOutput, AgentParams, Bind};
 use crate::agent::traits::LaneFuture;
 use crate::codec::CodecError;
 use crate::error::{Error, HandleError};
+use crate::kafka::Offset;
 use crate::partition::{Delivery, LaneState};
 use crate::rpc;
+use crate::time::Timestamp;
 use futures::future::{FutureExt, LocalBoxFuture};
 use std::any::Any;
 use std::cell::Cell;
@@ -48,6 +50,28 @@ impl Lane {
         self.state.reader.of.input
     }
 
+    /// Completes when the shard takes more work, or when the loop is to end; gives way to the shard's other tasks now
+    /// and then.
+    pub(crate) async fn room(&self) {
+        poll_fn(|cx| match self.is_held_back(cx) {
+            true => Poll::Pending,
+            false => {
+                self.streak.set(self.streak.get() + 1);
+                Poll::Ready(())
+            }
+        })
+        .await
+    }
+
+    fn is_held_back(&self, cx: &mut Context<'_>) -> bool {
+        if self.streak.get() >= STREAK {
+            self.streak.set(0);
+            cx.waker().wake_by_ref();
+            return true;
+        }
+        self.state.task.shard.is_full(cx) && !self.stopping()
+    }
+
     /// The next record; `None` when the loop is to end.
     pub(crate) async fn next(&self) -> Option<Delivery> {
         poll_fn(|cx| self.poll_next(cx)).await
@@ -55,12 +79,7 @@ impl Lane {
 
     /// As [`next`](Self::next); gives way to the shard's other tasks now and then.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        if self.streak.get() >= STREAK {
-            self.streak.set(0);
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        if self.state.task.shard.is_full(cx) && !self.stopping() {
+        if self.is_held_back(cx) {
             return Poll::Pending;
         }
         let next = self.state.reader.poll_next(self.state.number, cx);
@@ -86,8 +105,8 @@ impl Lane {
         }
     }
 
-    /// What to do after a failed attempt.
-    pub(crate) fn failed(&self, delivery: &Delivery, error: &Error, attempt: &mut u32) -> Verdict {
+    /// What to do after a failed attempt at what has this offset.
+    pub(crate) fn failed(&self, offset: Offset, error: &Error, attempt: &mut u32) -> Verdict {
         self.state.roll_back();
         let agent = self.state.agent.name();
         let worker = &self.state.task.worker;
@@ -97,7 +116,7 @@ impl Lane {
         }
         meter.failed();
         *attempt += 1;
-        let (source, offset, attempt) = (self.source(), delivery.offset, *attempt);
+        let (source, attempt) = (self.source(), *attempt);
         if attempt > worker.settings.max_retries {
             tracing::error!(
                 agent, source, offset, attempt, %error,
@@ -120,15 +139,11 @@ impl Lane {
         attempt: &'a mut u32,
     ) -> LocalBoxFuture<'a, bool> {
         let again = async move {
-            match self.failed(delivery, error, attempt) {
-                Verdict::Again(wait) if wait.is_zero() => tokio::task::yield_now().await,
-                Verdict::Again(wait) => sleep(wait).await,
-                Verdict::DeadLetter => {
-                    self.dead_letter(delivery, &error.to_string(), *attempt);
-                    return false;
-                }
+            let again = self.failed(delivery.offset, error, attempt).again().await;
+            if !again {
+                self.dead_letter(delivery, &error.to_string(), *attempt);
             }
-            true
+            again
         };
         again.boxed_local()
     }
@@ -164,48 +179,83 @@ impl Lane {
             .collect();
         let source = task.sources.get(self.state.reader.of.source).map(|source| &source.of);
         for (name, value) in [
-            ("faust-error", error.to_string()),
-            ("faust-agent", self.state.agent.name().to_string()),
-            ("faust-attempts", attempts.to_string()),
             ("faust-topic", source.map(|of| of.topic.to_string()).unwrap_or_default()),
             ("faust-partition", source.map(|of| of.partition.to_string()).unwrap_or_default()),
             ("faust-offset", delivery.offset.to_string()),
         ] {
             headers.push((name.into(), value.into_bytes()));
         }
+        let letter = DeadLetter {
+            key: message.key,
+            value: message.value,
+            timestamp: delivery.timestamp,
+            headers,
+            error,
+            attempts,
+        };
+        self.stage_dead_letter(letter);
+        rpc::reply_failed(&self.state, delivery, error);
+    }
+
+    /// Stages a dead letter, with the agent's name and the error.
+    pub(crate) fn stage_dead_letter(&self, letter: DeadLetter<'_>) {
+        let task = &self.state.task;
+        let mut headers = letter.headers;
+        for (name, value) in [
+            ("faust-error", letter.error.to_string()),
+            ("faust-agent", self.state.agent.name().to_string()),
+            ("faust-attempts", letter.attempts.to_string()),
+        ] {
+            headers.push((name.into(), value.into_bytes()));
+        }
+        let append = |bytes: Option<&[u8]>, out: &mut Vec<u8>| {
+            out.extend_from_slice(bytes.unwrap_or_default());
+            Ok(bytes.is_some())
+        };
         let topic = task.worker.dead_letters();
         let partitions = task.worker.partitions_of(topic).unwrap_or(1);
         let staged = self.state.stage(|outbox| {
             outbox.push::<CodecError>(
                 topic,
-                Some(delivery.timestamp),
+                Some(letter.timestamp),
                 headers,
-                |out| {
-                    Ok(message.key.is_some_and(|key| {
-                        out.extend_from_slice(key);
-                        true
-                    }))
-                },
-                |out| {
-                    Ok(message.value.is_some_and(|value| {
-                        out.extend_from_slice(value);
-                        true
-                    }))
-                },
+                |out| append(letter.key, out),
+                |out| append(letter.value, out),
                 |_| task.id.partition % partitions.max(1),
             )
         });
         if let Err(error) = staged {
             task.worker.fail(format!("a dead letter cannot be staged: {error}"));
         }
-        rpc::reply_failed(&self.state, delivery, error);
     }
+}
+
+/// What goes to the dead-letter topic.
+pub(crate) struct DeadLetter<'a> {
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) error: &'a str,
+    pub(crate) attempts: u32,
 }
 
 /// What becomes of a failed event.
 pub(crate) enum Verdict {
     Again(Duration),
     DeadLetter,
+}
+
+impl Verdict {
+    /// Waits until the next attempt; false if there is none.
+    pub(crate) async fn again(self) -> bool {
+        match self {
+            Self::Again(wait) if wait.is_zero() => tokio::task::yield_now().await,
+            Self::Again(wait) => sleep(wait).await,
+            Self::DeadLetter => return false,
+        }
+        true
+    }
 }
 
 /// 5, 25, 125 ms and so on, up to 30 s, up to a quarter shorter by an offset's jitter.

@@ -61,6 +61,8 @@ pub struct AgentDef {
     pub inputs: &'static [TopicUse],
     /// What its parameters name, a slice a parameter.
     pub uses: &'static [&'static [Use]],
+    /// The table whose windows it is called with when they close.
+    pub(crate) closes: Option<&'static str>,
     /// Binds the parameters and makes the loop over one partition.
     pub(crate) start: fn(&Bind<'_>, Lane) -> crate::Result<LaneFuture>,
 }
@@ -78,6 +80,7 @@ impl AgentDef {
             options: A::OPTIONS,
             inputs: TopicsOf::<A>::TOPICS,
             uses: A::Params::USES,
+            closes: A::Input::CLOSES,
             start: super::start::start::<A>,
         }
     }
@@ -110,6 +113,9 @@ pub trait AgentInput: Sized + 'static {
     type Records: Records;
     /// The input as a message gives it: its record may borrow from it.
     type Of<'m>;
+    /// The table whose windows close, where that is the input.
+    #[doc(hidden)]
+    const CLOSES: Option<&'static str> = None;
     /// The agent's loop over one partition.
     #[doc(hidden)]
     fn run<A: Agent<Input = Self>>(lane: Lane, params: A::Params) -> LaneFuture;

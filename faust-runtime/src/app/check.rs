@@ -19,7 +19,7 @@ pub(super) use self::same::same_topic;
 use self::same::{same, same_place};
 use super::AppDef;
 use crate::agent::{Agent, AgentInput, AgentName, AgentParam, AgentParamOf, Known, Use};
-use crate::define::{Agrees, Place, Records};
+use crate::define::{Agrees, HasWindows, Place, Records, Row, TableDef};
 use std::marker::PhantomData;
 
 /// That the rows of parameter `N` are where the agent's events are: [`agree`](Self::agree) exists where the parameter
@@ -39,6 +39,16 @@ where
     where
         H::PartitionKey: Agrees<R::Key>,
     {
+    }
+}
+
+/// That a table has windows, and that they close.
+#[track_caller]
+pub const fn require_closes<T: Row<Window: HasWindows>>() {
+    let TableDef { name, grace, expires, .. } = T::TABLE;
+    if grace.is_none() && expires.is_none() {
+        let message = Message::new().text("windows of table ").name(name).text(" never close");
+        message.text(": say how long they take late events, `grace = 10s`").fail();
     }
 }
 

@@ -6,8 +6,8 @@ mod settings;
 pub(crate) mod topology;
 
 pub use check::{
-    Index, Keys, OwnsNone, require_app, require_copartitioned, require_entry, require_external,
-    require_part, require_variant,
+    Index, Keys, OwnsNone, require_app, require_closes, require_copartitioned, require_entry,
+    require_external, require_part, require_variant,
 };
 pub use def::{App, AppDef};
 pub use settings::{

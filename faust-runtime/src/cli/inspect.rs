@@ -129,6 +129,9 @@ fn window(table: &Table) -> String {
     };
     match table.def.window {
         Some(WindowDef::Tumbling { size }) => format!("tumbling {}", span(size)),
+        Some(WindowDef::Hopping { size, step }) => {
+            format!("hopping {} by {}", span(size), span(step))
+        }
         None => scope.into(),
     }
 }

@@ -87,6 +87,9 @@ pub(crate) struct Metadata {
     pub(crate) time: i64,
     /// The progress of each agent that reads the topic.
     pub(crate) agents: BTreeMap<String, Progress>,
+    /// How far each function has come that is called when windows close.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) closed: BTreeMap<String, (i64, u64)>,
 }
 
 impl Metadata {
@@ -147,6 +150,7 @@ mod tests {
             cut: 7,
             time: 99,
             agents: [("count".to_string(), progress)].into(),
+            closed: [("closed".to_string(), (60_000, 3))].into(),
         };
         let commit = Committed { offset: 5, metadata: metadata.encode() };
         assert_eq!(Metadata::decode(&of, &commit).unwrap(), Some(metadata));

@@ -23,7 +23,7 @@ pub(crate) use ops::{Admitted, RecordOps};
 pub use place::Place;
 pub use record::{NoKey, OwnedRecord, Record, SameKey};
 pub use records::{Agrees, Both, Each, Only, Records, Variant, VariantOf};
-pub use row::{AnyKey, Owns, Row, Unwindowed, Windowed};
+pub use row::{AnyKey, HasWindows, Overlapping, Owns, Row, Unwindowed, Windowed};
 pub use table::{Scope, TableDef};
 pub use topic::TopicDef;
 pub use window::{Window, WindowDef};

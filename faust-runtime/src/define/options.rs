@@ -34,6 +34,9 @@ pub mod table {
     pub const partitions: Option<u32> = None;
     /// `window = tumbling(1min)`: a row per key and window.
     pub const window: Option<Duration> = None;
+    /// `grace = 10s`: how long after its end, by the table's stream time, a window takes events that come late; then it
+    /// closes. Without it: as long as it is kept.
+    pub const grace: Option<Duration> = None;
     /// `expires = 1h`: how long a window is kept after its end, by the table's stream time. Without it: for ever.
     pub const expires: Option<Duration> = None;
     /// `partition_by = customer`: the part of a composite key that decides the partition. Without it: all of it.
@@ -49,6 +52,11 @@ pub mod table {
 
         /// `tumbling(1min)`: windows of this length, side by side.
         pub const fn tumbling(size: Duration) -> Duration {
+            size
+        }
+
+        /// `hopping(10min, step = 1min)`: windows of this length that begin a step apart, so that they overlap.
+        pub const fn hopping(size: Duration, _step: Duration) -> Duration {
             size
         }
     }
@@ -68,6 +76,13 @@ pub mod agent {
     pub const name: Option<&str> = None;
     /// `concurrency = 8`: how many events of different keys of a partition run at once.
     pub const concurrency: u16 = 1;
+}
+
+/// Of `#[window_close(Table, ..)]`.
+pub mod window_close {
+    /// `name = "totals"`: the name in messages and metrics, under which it is committed how far it has come. Without it:
+    /// the function's.
+    pub const name: Option<&str> = None;
 }
 
 /// Of `#[timer(every = ..)]`.
@@ -110,6 +125,8 @@ pub mod app {
     pub const version: u32 = 1;
     /// `agents(split, count)`: functions under `#[agent]`.
     pub const agents: &[&str] = &[];
+    /// `windows(closed)`: functions under `#[window_close]`.
+    pub const windows: &[&str] = &[];
     /// `timers(report)`: functions under `#[timer]`.
     pub const timers: &[&str] = &[];
     /// `tasks(fill)`: functions under `#[task]`.

@@ -17,7 +17,7 @@ pub trait Row: Sized + Send + 'static {
     type Value: Clone + Send + 'static;
     /// What decides the partition: the key, a part of it, or, with `scope = partition`, nothing ([`AnyKey`]).
     type PartitionKey;
-    /// [`Unwindowed`] or [`Windowed`].
+    /// [`Unwindowed`], [`Windowed`] or [`Overlapping`].
     type Window;
     /// The declaration.
     const TABLE: TableDef;
@@ -48,6 +48,21 @@ pub struct Owns<K>(PhantomData<K>);
 #[derive(Clone, Copy, Debug)]
 pub enum Unwindowed {}
 
-/// A table with windows: `table.at(&event)`, `table.now()` or `table.at_time(t)` say which one.
+/// A table with windows, of which an event is in one: `table.at(&event)`, `table.now()` or `table.at_time(t)` say which.
 #[derive(Clone, Copy, Debug)]
 pub enum Windowed {}
+
+/// A table with windows that overlap: an event is in several, and `table.update_each(&event, ..)` changes them all.
+#[derive(Clone, Copy, Debug)]
+pub enum Overlapping {}
+
+/// That a table has windows.
+#[diagnostic::on_unimplemented(
+    message = "this table has no windows",
+    label = "no windows of it can close",
+    note = "declare some: `#[table(\"..\", window = tumbling(1min))]`"
+)]
+pub trait HasWindows {}
+
+impl HasWindows for Windowed {}
+impl HasWindows for Overlapping {}

@@ -1,6 +1,7 @@
 //! A table as declared.
 
 use super::{Place, WindowDef};
+use crate::time::millis;
 use std::time::Duration;
 
 /// Which keys a partition of a table may hold.
@@ -23,6 +24,9 @@ pub struct TableDef {
     pub window: Option<WindowDef>,
     /// How long a window is kept behind the table's stream time, counted from the window's end; `None`: for ever.
     pub expires: Option<Duration>,
+    /// How long after its end, by the table's stream time, a window still takes events; then it closes, and what comes
+    /// for it is late. `None`: as long as it is kept.
+    pub grace: Option<Duration>,
     /// Which keys a partition may hold.
     pub scope: Scope,
     /// Further configuration of the changelog topic, as Kafka names it.
@@ -39,9 +43,28 @@ impl TableDef {
             partitions: None,
             window: None,
             expires: None,
+            grace: None,
             scope: Scope::Key,
             config: &[],
             place,
+        }
+    }
+
+    /// The start below which windows are closed at a stream time.
+    pub(crate) fn closed_below(&self, stream_time: i64) -> i64 {
+        match (self.window, self.grace.or(self.expires)) {
+            (Some(window), Some(grace)) => window.ended(stream_time.saturating_sub(millis(grace))),
+            _ => i64::MIN,
+        }
+    }
+
+    /// The start below which windows are no longer kept at a stream time.
+    pub(crate) fn kept_from(&self, stream_time: i64) -> i64 {
+        match (self.window, self.expires) {
+            (Some(window), Some(expires)) => {
+                window.ended(stream_time.saturating_sub(millis(expires)))
+            }
+            _ => i64::MIN,
         }
     }
 }

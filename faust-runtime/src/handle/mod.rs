@@ -2,6 +2,7 @@
 //! them.
 
 mod ask;
+mod closed;
 mod context;
 mod event;
 mod later;
@@ -12,6 +13,7 @@ mod table;
 mod view;
 
 pub use ask::Ask;
+pub use closed::{Closed, WindowClose, require_closed_of};
 pub use context::Context;
 pub use event::Event;
 pub use later::{Global, Lookup};

@@ -194,7 +194,7 @@ async fn fail(turn: &Turn, error: &crate::Error, attempt: &mut u32) {
         return;
     };
     let count = events.len();
-    match turn.lane.failed(&first, error, attempt) {
+    match turn.lane.failed(first.offset, error, attempt) {
         Verdict::DeadLetter if count == 1 => {
             turn.lane.dead_letter(&first, &error.to_string(), *attempt);
             turn.lane.settle(&first);

@@ -2,13 +2,11 @@
 
 use crate::agent::{AgentParam, Bind, TableUse, Use};
 use crate::codec::{Key, KeyRef};
-use crate::define::{Owns, Row, Unwindowed, Windowed};
+use crate::define::{Owns, Row, Unwindowed};
 use crate::error::HandleError;
-use crate::handle::Event;
 use crate::kafka::Offset;
 use crate::partition::{LaneState, with_current};
 use crate::table::{Cache, Claim, Found, Span, in_order};
-use crate::time::Timestamp;
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
@@ -102,6 +100,23 @@ impl Spot {
         })
     }
 
+    /// Whether the window takes no more events.
+    fn is_closed<T: Row>(self, lane: &LaneState, cache: &Cache<T>) -> bool {
+        T::TABLE.window.is_some() && {
+            let now = lane.task.stream_time(usize::from(self.number));
+            cache.lock().is_closed(self.start, now)
+        }
+    }
+
+    /// The same, for a write: one that comes too late is counted.
+    fn is_late<T: Row>(self, lane: &LaneState, cache: &Cache<T>) -> bool {
+        let late = self.is_closed(lane, cache);
+        if late {
+            cache.lock().count_late();
+        }
+        late
+    }
+
     fn read<T: Row, R>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
@@ -111,7 +126,7 @@ impl Spot {
             let mut cache = cache.lock();
             Ok(match cache.find(self.start, key, event)? {
                 Found::Row(row) => read(cache.read(row, lane.id)),
-                Found::Late => read(None),
+                Found::Expired => read(None),
             })
         })
     }
@@ -126,7 +141,7 @@ impl Spot {
         if let Some(key) = from {
             key.encode(&mut first)?;
         }
-        let span = Span { start: self.start, from: first, place };
+        let span = Span { start: self.start, from: first, place, limit: usize::MAX };
         self.with(|lane, _, cache: &Cache<T>| {
             let touched = lane.touched(self.number);
             cache.lock().scan(&span, lane.id, touched.into_iter())
@@ -199,11 +214,14 @@ impl Spot {
             None => Err(format!("{}: written twice", name::<T>()).into()),
         };
         self.with(|lane, event, cache: &Cache<T>| {
+            // The event goes on, and nothing of the row remains.
+            if self.is_late(lane, cache) {
+                return write(&mut None);
+            }
             let mut cache = cache.lock();
             let row = match cache.find(self.start, key, event)? {
                 Found::Row(row) => row,
-                // The window is gone: the event goes on, and nothing of the row remains.
-                Found::Late => return write(&mut None),
+                Found::Expired => return write(&mut None),
             };
             if let Claim::Held(holder) = cache.claim(row, lane.id) {
                 if lane.task.would_deadlock(lane.id, holder) {
@@ -267,8 +285,8 @@ impl<R> Future for Access<'_, R> {
     }
 }
 
-/// The methods of a table are those of one window.
-macro_rules! methods {
+/// The methods of a table are those of one window. These read.
+macro_rules! reads {
     ($self:ident => $spot:expr) => {
         /// The row's value.
         pub fn get(
@@ -290,44 +308,6 @@ macro_rules! methods {
         /// Whether there is such a row.
         pub fn contains(&$self, key: &(impl KeyRef<T::Key> + ?Sized)) -> Access<'static, bool> {
             Access::ready($spot.read::<T, _>(key, |value| value.is_some()))
-        }
-
-        /// Changes the row, beginning with a fresh one where there is none; gives what `change` gives.
-        pub fn update<'t, R: 't>(
-            &$self,
-            key: &(impl KeyRef<T::Key> + ?Sized),
-            change: impl FnOnce(&mut T::Value) -> R + 't,
-        ) -> Access<'t, R> {
-            $spot.write::<T, _>(key, |value, key| {
-                change(value.get_or_insert_with(|| T::fresh(&key())))
-            })
-        }
-
-        /// Changes the row, beginning with `first()` where there is none; gives what `change` gives.
-        pub fn upsert<'t, R: 't>(
-            &$self,
-            key: &(impl KeyRef<T::Key> + ?Sized),
-            first: impl FnOnce() -> T::Value + 't,
-            change: impl FnOnce(&mut T::Value) -> R + 't,
-        ) -> Access<'t, R> {
-            $spot.write::<T, _>(key, |value, _| change(value.get_or_insert_with(first)))
-        }
-
-        /// Sets the row; gives the value that it had.
-        pub fn insert(
-            &$self,
-            key: &(impl KeyRef<T::Key> + ?Sized),
-            value: T::Value,
-        ) -> Access<'static, Option<T::Value>> {
-            $spot.write::<T, _>(key, |old, _| old.replace(value))
-        }
-
-        /// Removes the row; gives the value that it had.
-        pub fn remove(
-            &$self,
-            key: &(impl KeyRef<T::Key> + ?Sized),
-        ) -> Access<'static, Option<T::Value>> {
-            $spot.write::<T, _>(key, |old, _| old.take())
         }
 
         /// The rows of this partition whose keys are in a range, in the order of the keys, as the event sees them.
@@ -367,35 +347,54 @@ macro_rules! methods {
     };
 }
 
+/// These write.
+macro_rules! writes {
+    ($self:ident => $spot:expr) => {
+        /// Changes the row, beginning with a fresh one where there is none; gives what `change` gives.
+        pub fn update<'t, R: 't>(
+            &$self,
+            key: &(impl KeyRef<T::Key> + ?Sized),
+            change: impl FnOnce(&mut T::Value) -> R + 't,
+        ) -> Access<'t, R> {
+            $spot.write::<T, _>(key, |value, key| {
+                change(value.get_or_insert_with(|| T::fresh(&key())))
+            })
+        }
+
+        /// Changes the row, beginning with `first()` where there is none; gives what `change` gives.
+        pub fn upsert<'t, R: 't>(
+            &$self,
+            key: &(impl KeyRef<T::Key> + ?Sized),
+            first: impl FnOnce() -> T::Value + 't,
+            change: impl FnOnce(&mut T::Value) -> R + 't,
+        ) -> Access<'t, R> {
+            $spot.write::<T, _>(key, |value, _| change(value.get_or_insert_with(first)))
+        }
+
+        /// Sets the row; gives the value that it had.
+        pub fn insert(
+            &$self,
+            key: &(impl KeyRef<T::Key> + ?Sized),
+            value: T::Value,
+        ) -> Access<'static, Option<T::Value>> {
+            $spot.write::<T, _>(key, |old, _| old.replace(value))
+        }
+
+        /// Removes the row; gives the value that it had.
+        pub fn remove(
+            &$self,
+            key: &(impl KeyRef<T::Key> + ?Sized),
+        ) -> Access<'static, Option<T::Value>> {
+            $spot.write::<T, _>(key, |old, _| old.take())
+        }
+    };
+}
+
 impl<T: Row<Window = Unwindowed>> Table<T> {
-    methods!(self => Spot { number: self.number, start: 0 });
+    reads!(self => Spot { number: self.number, start: 0 });
+    writes!(self => Spot { number: self.number, start: 0 });
 }
 
-/// One window of a table: [`Table::at`], [`Table::at_time`] and [`Table::now`] give it.
-pub struct InWindow<T> {
-    spot: Spot,
-    row: PhantomData<fn() -> T>,
-}
+mod windowed;
 
-impl<T: Row<Window = Windowed>> InWindow<T> {
-    methods!(self => self.spot);
-}
-
-impl<T: Row<Window = Windowed>> Table<T> {
-    /// The window of an event's time.
-    pub fn at<E>(&self, event: &Event<E>) -> InWindow<T> {
-        self.at_time(event.timestamp())
-    }
-
-    /// The window of a moment.
-    pub fn at_time(&self, time: Timestamp) -> InWindow<T> {
-        let start = T::TABLE.window.map_or(0, |window| window.window(time).start.as_millis());
-        InWindow { spot: Spot { number: self.number, start }, row: PhantomData }
-    }
-
-    /// The window of the wall clock.
-    pub fn now(&self) -> InWindow<T> {
-        let wall = || with_current(name::<T>, |lane, _| Ok(lane.task.worker.broker.now()));
-        self.at_time(wall().unwrap_or_else(|_| Timestamp::wall()))
-    }
-}
+pub use windowed::InWindow;

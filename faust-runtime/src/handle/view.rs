@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
 use crate::codec::{Key, KeyRef};
-use crate::define::{AnyKey, Row, Unwindowed, Windowed};
+use crate::define::{AnyKey, HasWindows, Row, Unwindowed};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
 use crate::time::Timestamp;
@@ -90,7 +90,7 @@ impl<T: Row<Window = Unwindowed>> View<T> {
     }
 }
 
-impl<T: Row<Window = Windowed>> View<T> {
+impl<T: Row<Window: HasWindows>> View<T> {
     /// The window of a moment.
     pub fn at_time(&self, time: Timestamp) -> ViewInWindow<T> {
         let start = T::TABLE.window.map_or(0, |window| window.window(time).start.as_millis());
@@ -109,7 +109,7 @@ pub struct ViewInWindow<T> {
     start: i64,
 }
 
-impl<T: Row<Window = Windowed>> ViewInWindow<T> {
+impl<T: Row<Window: HasWindows>> ViewInWindow<T> {
     /// The row's value in this window. Fails with [`Unavailable`] while its partition moves or recovers.
     pub fn get<'v, Q: KeyRef<T::Key> + ?Sized>(
         &'v self,

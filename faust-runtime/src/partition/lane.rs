@@ -1,6 +1,7 @@
 //! A lane: one agent at one event of a partition at a time, and what that event has staged. Handles find the lane in
 //! a thread-local that is set around each poll of the agent's future.
 
+use super::closer::{ClosedTo, Closer};
 use super::latest::StagedLatest;
 use super::reader::{Delivery, Reader};
 use super::task::Task;
@@ -134,6 +135,21 @@ impl LaneState {
         }
     }
 
+    /// A closer begins with a row: what it does counts as an event with this offset and time.
+    pub(crate) fn begin_closed(&self, offset: Offset, timestamp: Timestamp) {
+        self.asks.set(0);
+        self.event.set(Some(EventMeta { offset, timestamp }));
+    }
+
+    /// Everything that the closer did to a row takes effect, and the row counts as done.
+    pub(crate) fn settle_closed(&self, closer: &Closer, to: ClosedTo) -> Result<(), StoreError> {
+        self.take_effect()?;
+        closer.at.set(to);
+        closer.reader.events.set(closer.reader.events.get() + 1);
+        self.task.work_done();
+        Ok(())
+    }
+
     /// The event has written this row for the first time.
     pub(crate) fn touch(&self, table: u16, row: u32) {
         self.touched.borrow_mut().push((table, row));
@@ -202,6 +218,15 @@ impl LaneState {
 
     /// All effects of the event take effect, and it counts as done.
     pub(crate) fn settle(&self, deliveries: &[Delivery]) -> Result<(), StoreError> {
+        self.take_effect()?;
+        for delivery in deliveries {
+            self.reader.finished(self.number, delivery);
+            self.task.event_done(self.reader.of.source, delivery.timestamp);
+        }
+        Ok(())
+    }
+
+    fn take_effect(&self) -> Result<(), StoreError> {
         self.event.set(None);
         let mut touched = self.touched.borrow_mut();
         while let Some((table, row)) = touched.pop() {
@@ -211,10 +236,6 @@ impl LaneState {
         }
         drop(touched);
         self.task.take_staged(&mut self.staged.borrow_mut(), &mut self.latest.borrow_mut());
-        for delivery in deliveries {
-            self.reader.finished(self.number, delivery);
-            self.task.event_done(self.reader.of.source, delivery.timestamp);
-        }
         Ok(())
     }
 }

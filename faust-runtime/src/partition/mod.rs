@@ -1,6 +1,7 @@
 //! One task for each partition of a co-partitioned group: it owns the partition's state and runs its agents, all on
 //! one thread.
 
+mod closer;
 mod lane;
 mod latest;
 mod reader;
@@ -9,6 +10,7 @@ mod source;
 mod start;
 mod task;
 
+pub(crate) use closer::{ClosedTo, Closer};
 pub(crate) use lane::{LaneState, with_current};
 pub(crate) use reader::Delivery;
 pub(crate) use shard::{CutOrder, Shard, ShardCommand, ShardConfig};

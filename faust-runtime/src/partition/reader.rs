@@ -93,6 +93,22 @@ impl Reader {
         lanes: usize,
     ) -> Self {
         let number = queue.add_agent();
+        Self::numbered(of, queue, progress, lanes, number)
+    }
+
+    /// Of a function that reads nothing.
+    pub(crate) fn of_closer(agent: usize, queue: Rc<SourceQueue>) -> Self {
+        let of = ReaderOf { agent, input: 0, source: usize::MAX };
+        Self::numbered(of, queue, Progress::default(), 1, usize::MAX)
+    }
+
+    fn numbered(
+        of: ReaderOf,
+        queue: Rc<SourceQueue>,
+        progress: Progress,
+        lanes: usize,
+        number: usize,
+    ) -> Self {
         let state = RefCell::new(State {
             batch: None,
             next_batch: 0,

@@ -1,14 +1,16 @@
 //! How a task starts: end what its last owner left open, bring its stores up to date, check that positions and state
 //! belong together, claim it, then run it.
 
+use super::closer::{ClosedTo, Closer};
 use super::lane::{Current, LaneState};
 use super::reader::{Reader, ReaderOf};
 use super::shard::{Running, Shard};
 use super::source::{SourceQueue, lowest};
 use super::task::{Task, TaskId, TaskParts};
-use crate::agent::{Bind, Lane, Use};
+use crate::agent::{AgentDef, Bind, Lane, Use};
 use crate::app::{ChangedOffsets, StartAt};
 use crate::commit::{Metadata, Progress};
+use crate::define::TableDef;
 use crate::kafka::{At, Committed, KafkaError, Offset, TopicPartition};
 use crate::monitor::{Recovery, TaskState};
 use crate::table::changelog::{Recovered, RecoveryError, recover};
@@ -328,7 +330,6 @@ fn build(
         }
     }
     let mut tables: Vec<(usize, Box<dyn AnyTable>)> = Vec::new();
-    let mut writers = Vec::new();
     for (index, recovered) in recovered {
         let Some(table) = topology.tables.get(index) else { continue };
         worker.open_store(index, id, recovered.store.clone());
@@ -342,16 +343,44 @@ fn build(
             budget: shard.budget.clone(),
         };
         tables.push((index, (table.ops.open)(init)));
-        let writes = |reader: &&Rc<Reader>| {
-            let uses =
-                topology.agents.get(reader.of.agent).map(|agent| agent.uses).unwrap_or_default();
-            let mut uses = uses.iter().copied().flatten();
-            uses.any(|used| matches!(used, Use::Table(used) if used.table.name == table.def.name))
-        };
-        writers.push(readers.iter().filter(writes).map(|reader| reader.of.source).collect());
     }
+    let defs: Vec<&TableDef> =
+        tables.iter().filter_map(|(index, _)| Some(&topology.tables.get(*index)?.def)).collect();
+    let agents: Vec<(usize, &AgentDef)> =
+        agents.iter().filter_map(|index| Some((*index, topology.agents.get(*index)?))).collect();
+    let writers = defs.iter().map(|def| sources_of(def.name, &agents, &readers)).collect();
+    let closer = |(index, agent): &(usize, &AgentDef)| {
+        let table = defs.iter().position(|def| Some(def.name) == agent.closes)? as u16;
+        let to = |metadata: &Metadata| metadata.closed.get(agent.name()).copied();
+        let metadata = positions.iter().filter_map(|position| position.metadata.as_ref());
+        let newest = metadata.max_by_key(|metadata| metadata.cut).and_then(to);
+        let at = newest.map_or(ClosedTo::NOTHING, |(start, rows)| ClosedTo { start, rows });
+        let reader = Rc::new(Reader::of_closer(*index, sources.first()?.clone()));
+        Some(Rc::new(Closer::new(agent.name(), table, at, reader)))
+    };
+    let closers = agents.iter().filter_map(closer).collect();
     let shard = shard.clone();
-    Rc::new(Task::new(TaskParts { id, epoch, cut, shard, sources, readers, tables, writers }))
+    let parts = TaskParts { id, epoch, cut, shard, sources, readers, tables, writers, closers };
+    Rc::new(Task::new(parts))
+}
+
+/// The sources from which a table is written: by agents that read them, or when windows close that are.
+fn sources_of(table: &str, agents: &[(usize, &AgentDef)], readers: &[Rc<Reader>]) -> Vec<usize> {
+    let writes = |agent: &AgentDef| {
+        let mut uses = agent.uses.iter().copied().flatten();
+        uses.any(|used| matches!(used, Use::Table(used) if used.table.name == table))
+    };
+    let mut sources = Vec::new();
+    for (index, agent) in agents.iter().filter(|(_, agent)| writes(agent)) {
+        let own = readers.iter().filter(|reader| reader.of.agent == *index);
+        sources.extend(own.map(|reader| reader.of.source));
+        if let Some(closes) = agent.closes.filter(|closes| *closes != table) {
+            sources.extend(sources_of(closes, agents, readers));
+        }
+    }
+    sources.sort_unstable();
+    sources.dedup();
+    sources
 }
 
 /// Starts reading and the agents' loops.
@@ -359,7 +388,7 @@ fn run(shard: &Rc<Shard>, task: &Rc<Task>) -> Result<(), StartError> {
     let worker = &shard.worker;
     let mut id = 0;
     let mut futures = Vec::new();
-    for reader in &task.readers {
+    for reader in task.all_readers() {
         let Some(agent) = worker.topology.agents.get(reader.of.agent) else { continue };
         for number in 0..usize::from(agent.options.concurrency.max(1)) {
             id += 1;

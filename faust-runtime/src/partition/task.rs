@@ -1,5 +1,6 @@
 //! One partition of a co-partitioned group: its sources, tables and lanes, and what of them goes into a cut.
 
+use super::closer::{ClosedTo, Closer};
 use super::lane::LaneState;
 use super::latest::{Latest, StagedLatest};
 use super::reader::Reader;
@@ -44,6 +45,9 @@ pub(crate) struct Task {
     pub(crate) table_numbers: BTreeMap<usize, u16>,
     /// For each table, the sources whose agents write it.
     pub(crate) writers: Vec<Vec<usize>>,
+    pub(crate) closers: Vec<Rc<Closer>>,
+    /// Stream time may have closed windows, or the task stops.
+    pub(crate) closing: Notify,
     pub(crate) lanes: RefCell<Vec<Rc<LaneState>>>,
     /// What finished events have sent and what has not left, in their order.
     outputs: RefCell<Outbox>,
@@ -70,6 +74,7 @@ pub(crate) struct TaskParts {
     pub(crate) readers: Vec<Rc<Reader>>,
     pub(crate) tables: Vec<(usize, Box<dyn AnyTable>)>,
     pub(crate) writers: Vec<Vec<usize>>,
+    pub(crate) closers: Vec<Rc<Closer>>,
 }
 
 impl Task {
@@ -86,6 +91,8 @@ impl Task {
             sources: parts.sources,
             readers: parts.readers,
             writers: parts.writers,
+            closers: parts.closers,
+            closing: Notify::new(),
             lanes: RefCell::default(),
             outputs: RefCell::default(),
             latest: RefCell::default(),
@@ -103,12 +110,17 @@ impl Task {
 
     /// Bookkeeping when an event is done: event time, and whether a cut is due early.
     pub(crate) fn event_done(&self, source: usize, time: Timestamp) {
-        self.changed.set(true);
         if let Some(source) = self.sources.get(source)
             && source.time.get() < time.as_millis()
         {
             source.time.set(time.as_millis());
         }
+        self.work_done();
+    }
+
+    /// Something was done that a cut is to commit.
+    pub(crate) fn work_done(&self) {
+        self.changed.set(true);
         self.rows_released();
         self.shard.check_budget();
     }
@@ -204,9 +216,26 @@ impl Task {
 
     /// Whether everything that was done is in a cut, and where each source stands.
     pub(crate) fn settled(&self) -> Option<Vec<(crate::kafka::TopicPartition, Offset)>> {
-        let waiting = self.has_changes() || self.cut_in_flight();
+        let waiting = self.has_changes() || self.cut_in_flight() || self.has_to_close();
         let positions = self.sources.iter().map(|source| source.of.clone()).zip(self.lows());
         (!waiting).then(|| positions.collect())
+    }
+
+    /// Whether windows are closed that a closer has not looked for.
+    fn has_to_close(&self) -> bool {
+        self.closers.iter().any(|closer| closer.done_below.get() < self.closed_below(closer.table))
+    }
+
+    /// The start below which the windows of a table are closed now.
+    pub(crate) fn closed_below(&self, table: u16) -> i64 {
+        let table = usize::from(table);
+        self.tables.get(table).map_or(i64::MIN, |of| of.closed_below(self.stream_time(table)))
+    }
+
+    /// Windows of this table that start here or later have closers that are not done with them.
+    fn closing_from(&self, table: usize) -> i64 {
+        let closers = self.closers.iter().filter(|closer| usize::from(closer.table) == table);
+        closers.map(|closer| closer.at.get().start).min().unwrap_or(i64::MAX)
     }
 
     fn cut_in_flight(&self) -> bool {
@@ -214,7 +243,7 @@ impl Task {
     }
 
     /// The table's stream time: the lowest of the sources whose agents write it.
-    fn stream_time(&self, table: usize) -> i64 {
+    pub(crate) fn stream_time(&self, table: usize) -> i64 {
         let writers = self.writers.get(table).map(Vec::as_slice).unwrap_or_default();
         let times =
             writers.iter().filter_map(|source| self.sources.get(*source)).map(|s| s.time.get());
@@ -257,6 +286,7 @@ impl Task {
                 cut: self.cut.get(),
                 time: source.time.get(),
                 agents: readers.map(|reader| (name(reader), reader.progress())).collect(),
+                closed: self.closed_to(),
                 ..Metadata::default()
             };
             offsets.push(Commit {
@@ -267,8 +297,11 @@ impl Task {
         }
         *self.committed.borrow_mut() = Some(lows);
         for (number, table) in self.tables.iter().enumerate() {
-            table.expire(self.stream_time(number));
+            table.expire(self.stream_time(number), self.closing_from(number));
             table.begin_cut();
+        }
+        if self.has_to_close() {
+            self.closing.notify_waiters();
         }
         let mut outputs = Outbox::default();
         self.take_outputs(true, &mut outputs);
@@ -280,6 +313,12 @@ impl Task {
             tables: Vec::new(),
             outputs,
         }
+    }
+
+    fn closed_to(&self) -> BTreeMap<String, (i64, u64)> {
+        let at = |closer: &Closer| closer.at.get();
+        let closers = self.closers.iter().filter(|closer| at(closer) != ClosedTo::NOTHING);
+        closers.map(|of| (of.name.to_string(), (at(of).start, at(of).rows))).collect()
     }
 
     /// Encodes some rows of the cut; true when all of it is done.
@@ -304,15 +343,21 @@ impl Task {
 
     /// Every agent stops after the event that it is at.
     pub(crate) fn stop(&self) {
-        for reader in &self.readers {
+        for reader in self.all_readers() {
             reader.stop();
         }
+        self.closing.notify_waiters();
+    }
+
+    /// Those of agents, then those of closers.
+    pub(crate) fn all_readers(&self) -> impl Iterator<Item = &Rc<Reader>> {
+        self.readers.iter().chain(self.closers.iter().map(|closer| &closer.reader))
     }
 
     /// Tells the monitor what happened since the last call.
     pub(crate) fn publish(&self) {
         let monitor = &self.worker.monitor;
-        for reader in &self.readers {
+        for reader in self.all_readers() {
             monitor.agent(reader.of.agent).events(reader.events.take());
         }
         for (index, number) in &self.table_numbers {

@@ -1,7 +1,6 @@
-//! What `#[cron]`, `#[service]` and `#[window_close]` implement. Their functions are checked and do not run yet.
+//! What `#[cron]` and `#[service]` implement. Their functions are checked and do not run yet.
 
 use crate::agent::Params;
-use crate::define::{Row, Windowed};
 use std::future::Future;
 
 /// A function that runs when the clock says so.
@@ -37,27 +36,3 @@ pub trait Service: Sized + 'static {
     /// The manifest lists it.
     fn listed() {}
 }
-
-/// A function that is called with each window that closes.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not called when windows close",
-    label = "not declared with `#[window_close(..)]`",
-    note = "`windows(..)` lists functions under `#[window_close(Table)]`"
-)]
-pub trait WindowClose: Sized + 'static {
-    /// The manifest lists it.
-    fn listed() {}
-}
-
-/// That a table has windows.
-#[diagnostic::on_unimplemented(
-    message = "this table has no windows",
-    label = "no windows of it can close",
-    note = "declare some: `#[table(\"..\", window = tumbling(1min))]`"
-)]
-pub trait HasWindows {}
-
-impl HasWindows for Windowed {}
-
-/// Compiles for tables with windows.
-pub fn require_windows<T: Row<Window: HasWindows>>() {}

@@ -3,5 +3,5 @@
 mod later;
 mod traits;
 
-pub use later::{Cron, Service, WindowClose, require_windows};
+pub use later::{Cron, Service};
 pub use traits::{Task, TaskDef, TaskOptions, Timer, TimerDef, TimerOptions};

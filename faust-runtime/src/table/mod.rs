@@ -70,8 +70,11 @@ pub(crate) trait AnyTable {
     fn foresee(&self, messages: &dyn Messages, from: usize);
     /// The event that holds this row is done (or has failed): what it wrote takes effect (or is forgotten).
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError>;
-    /// Rows whose window ended before the table's stream time less `expires` go.
-    fn expire(&self, stream_time: i64);
+    /// The start below which windows are closed at a stream time.
+    fn closed_below(&self, stream_time: i64) -> i64;
+    /// Rows whose window ended before the table's stream time less `expires` go; not those of windows that start at
+    /// `closing` or later.
+    fn expire(&self, stream_time: i64, closing: i64);
     /// Starts a cut of everything that is written now.
     fn begin_cut(&self);
     /// Encodes some of the cut's rows; true when all of them are.

@@ -40,8 +40,7 @@ impl Printer {
     fn split<'a>(&self, stored: &'a [u8]) -> (Option<Window>, &'a [u8]) {
         match (self.window, stored.split_first_chunk::<8>()) {
             (Some(def), Some((start, key))) => {
-                let start = Timestamp::from_millis(i64::from_be_bytes(*start));
-                (Some(def.window(start)), key)
+                (Some(def.starting(i64::from_be_bytes(*start))), key)
             }
             _ => (None, stored),
         }

@@ -1,13 +1,12 @@
 //! A cache's part in events and cuts: what an event staged takes effect or is forgotten; a cut encodes each written row
 //! once, as of the instant at which it began.
 
-use super::{Cache, Inner, encode_row_key, first_kept, overhead, window_prefix};
+use super::{Cache, Inner, encode_row_key, overhead, window_prefix};
 use crate::commit::{RowChange, TableCut};
 use crate::define::Row;
 use crate::kafka::Messages;
 use crate::table::store::StoreError;
 use crate::table::{AnyTable, Counts};
-use crate::time::millis;
 use std::any::Any;
 
 /// A cut whose rows are being encoded.
@@ -44,10 +43,13 @@ impl<T: Row> AnyTable for Cache<T> {
         Ok(())
     }
 
-    fn expire(&self, stream_time: i64) {
+    fn closed_below(&self, stream_time: i64) -> i64 {
+        T::TABLE.closed_below(stream_time)
+    }
+
+    fn expire(&self, stream_time: i64, closing: i64) {
         let mut inner = self.lock();
-        let (Some(window), Some(expires)) = (T::TABLE.window, T::TABLE.expires) else { return };
-        let below = first_kept(window, millis(expires), stream_time);
+        let below = T::TABLE.kept_from(stream_time).min(closing);
         if below <= inner.expired_below {
             return;
         }

@@ -8,7 +8,7 @@ mod slab;
 
 use super::{Budget, Counts, TableInit};
 use crate::codec::{Key, KeyRef};
-use crate::define::{Row, Scope, TableDef, WindowDef};
+use crate::define::{Row, Scope, TableDef};
 use crate::error::HandleError;
 use crate::kafka::{Offset, TopicId, partition_for};
 use crate::table::store::{Mark, Store};
@@ -25,11 +25,10 @@ use std::sync::Arc;
 /// One partition of a table.
 pub(crate) struct Cache<T: Row>(RefCell<Inner<T>>);
 
-/// Where a row is, or that it can be written no more.
+/// Where a row is, or that its window is gone.
 pub(crate) enum Found {
     Row(u32),
-    /// Its window has expired.
-    Late,
+    Expired,
 }
 
 /// Whether an event may write a row.
@@ -87,6 +86,9 @@ pub(crate) struct Inner<T: Row> {
     dirty: Vec<u32>,
     encoding: Option<Encoding>,
     in_flight: Vec<u32>,
+    /// The stream time as of which windows that start below `closed_below` are closed.
+    closed_at: i64,
+    closed_below: i64,
     /// Windows that start before have expired.
     expired_below: i64,
     /// Expired since the last cut.
@@ -121,6 +123,8 @@ impl<T: Row> Cache<T> {
             dirty: Vec::new(),
             encoding: None,
             in_flight: Vec::new(),
+            closed_at: i64::MIN,
+            closed_below: i64::MIN,
             expired_below: i64::MIN,
             newly_expired: false,
             scratch: Vec::new(),
@@ -145,8 +149,7 @@ impl<T: Row> Inner<T> {
         event: Offset,
     ) -> crate::Result<Found> {
         if start < self.expired_below {
-            self.counts.late += 1;
-            return Ok(Found::Late);
+            return Ok(Found::Expired);
         }
         let is = |slot: &Slot<T>| slot.start == start && key.is(&slot.key);
         let rows = &self.rows;
@@ -166,6 +169,20 @@ impl<T: Row> Inner<T> {
         }
         self.counts.hits += 1;
         Ok(Found::Row(row))
+    }
+
+    /// Whether the window that starts here takes no more events at a stream time.
+    pub(crate) fn is_closed(&mut self, start: i64, stream_time: i64) -> bool {
+        if stream_time > self.closed_at {
+            self.closed_at = stream_time;
+            self.closed_below = self.closed_below.max(Self::DEF.closed_below(stream_time));
+        }
+        start < self.closed_below
+    }
+
+    /// An event came too late for its window.
+    pub(crate) fn count_late(&mut self) {
+        self.counts.late += 1;
     }
 
     fn load(&mut self, start: i64, key: T::Key, hash: u64) -> crate::Result<u32> {
@@ -330,11 +347,4 @@ pub(crate) fn encode_row_key<T: Row>(
 /// The first bytes of the keys of a window.
 pub(crate) fn window_prefix(start: i64) -> [u8; 8] {
     start.max(0).to_be_bytes()
-}
-
-/// The start of the oldest window that is kept at a stream time.
-pub(crate) fn first_kept(window: WindowDef, expires: i64, stream_time: i64) -> i64 {
-    // A window goes when its end is not above the limit, and windows end where the next one starts.
-    let limit = crate::time::Timestamp::from_millis(stream_time.saturating_sub(expires));
-    window.window(limit).start.as_millis()
 }

@@ -3,6 +3,7 @@
 use super::{Inner, window_prefix};
 use crate::codec::Key;
 use crate::define::Row;
+use crate::table::store::StoreError;
 use std::any::TypeId;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ pub(crate) struct Span<'a, T: Row> {
     pub(crate) from: Vec<u8>,
     /// Whether a key is before, in, or behind what is wanted.
     pub(crate) place: &'a dyn Fn(&T::Key) -> Ordering,
+    /// So many rows at most.
+    pub(crate) limit: usize,
 }
 
 /// Whether encoded keys are in the order of the keys: those of texts are, JSON numbers are not.
@@ -46,7 +49,7 @@ impl<T: Row> Inner<T> {
             if let Some(value) = value.filter(|_| place.is_eq()) {
                 rows.push((key, value));
             }
-            place.is_le() || !in_order::<T>()
+            rows.len() < span.limit && (place.is_le() || !in_order::<T>())
         };
         let mut failed = None;
         let mut goes_on = true;
@@ -82,6 +85,24 @@ impl<T: Row> Inner<T> {
             goes_on = take(key, value);
         }
         Ok(rows)
+    }
+
+    /// The start of the first window from `from` on and below `below` that may have rows.
+    pub(crate) fn first_window(&self, from: i64, below: i64) -> Result<Option<i64>, StoreError> {
+        let mut stored = None;
+        self.store.scan(&window_prefix(from), &mut |key, _| {
+            stored = key.first_chunk::<8>().map(|start| i64::from_be_bytes(*start));
+            false
+        })?;
+        let waiting = self.dirty.iter().chain(&self.in_flight);
+        let waiting = waiting.filter_map(|row| Some(self.rows.get(*row)?.start));
+        let waiting = waiting.filter(|start| *start >= from).min();
+        Ok(stored.into_iter().chain(waiting).min().filter(|start| *start < below))
+    }
+
+    /// The start of a row's window.
+    pub(crate) fn window_of(&self, row: u32) -> Option<i64> {
+        self.rows.get(row).map(|slot| slot.start)
     }
 
     /// Rows that the store does not have as they are, by their encoded keys.

@@ -32,7 +32,21 @@ pub(super) struct Length {
     pub(super) value: u64,
 }
 
-#[table("trend", window = tumbling(1min), expires = 1h, crate = crate)]
+#[topic("closings", key = word, partitions = 2, crate = crate)]
+pub(super) struct Closing {
+    pub(super) word: String,
+    pub(super) start: i64,
+    pub(super) n: u64,
+}
+
+/// Over all windows that have closed.
+#[table("closed", crate = crate)]
+pub(super) struct ClosedTotal {
+    pub(super) key: String,
+    pub(super) value: u64,
+}
+
+#[table("trend", window = tumbling(1min), grace = 10s, expires = 10h, crate = crate)]
 pub(super) struct Trend {
     pub(super) key: String,
     pub(super) value: u64,
@@ -71,5 +85,16 @@ pub(super) async fn measure(word: Event<Word>, lengths: Table<Length>) -> Result
     lengths.update(&word.word, |n| *n += word.word.len() as u64).await
 }
 
-#[app("sim", agents(split, count, measure), crate = crate)]
+#[window_close(Trend, crate = crate)]
+pub(super) async fn close(
+    row: Closed<Trend>,
+    closings: Sink<Closing>,
+    closed: Table<ClosedTotal>,
+) -> Result<()> {
+    closed.update(&row.key, |n| *n += row.value).await?;
+    let start = row.window.start.as_millis();
+    closings.send(Closing { word: row.key, start, n: row.value }).await
+}
+
+#[app("sim", agents(split, count, measure), windows(close), crate = crate)]
 pub(super) struct Sim;

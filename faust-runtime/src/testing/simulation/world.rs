@@ -1,5 +1,6 @@
 //! What outlives the workers, and workers that can be killed.
 
+use super::LATER;
 use super::app::{Sim, Total};
 use crate::kafka::memory::{Cluster, Connection, Process};
 use crate::prelude::*;
@@ -84,14 +85,28 @@ impl Member {
         }
     }
 
+    /// The rows of a table with windows that are here, by the windows' starts.
+    pub(super) fn windows(&self, table: &str) -> BTreeMap<(i64, String), u64> {
+        let split = |key: Vec<u8>| {
+            let (start, key) = key.split_first_chunk::<8>().unwrap();
+            (i64::from_be_bytes(*start), String::from_utf8(key.to_vec()).unwrap())
+        };
+        self.stored(table).into_iter().map(|(key, n)| (split(key), n)).collect()
+    }
+
     /// The rows of a table that are here.
     pub(super) fn rows(&self, table: &str) -> BTreeMap<String, u64> {
+        let text = |key| String::from_utf8(key).unwrap();
+        self.stored(table).into_iter().map(|(key, n)| (text(key), n)).collect()
+    }
+
+    fn stored(&self, table: &str) -> BTreeMap<Vec<u8>, u64> {
         let worker = self.running.as_ref().unwrap().worker();
         let mut rows = BTreeMap::new();
         for store in worker.stores_of(worker.topology.table_index(table).unwrap()) {
             let mut read = |key: &[u8], value: &[u8]| {
                 let value: u64 = serde_json::from_slice(value).unwrap();
-                assert!(rows.insert(String::from_utf8(key.to_vec()).unwrap(), value).is_none());
+                assert!(rows.insert(key.to_vec(), value).is_none());
                 true
             };
             store.scan(&[], &mut read).unwrap();
@@ -114,7 +129,9 @@ impl World {
         self.cluster.create("lines", 2);
         for (index, line) in lines.iter().enumerate() {
             let value = serde_json::json!({ "text": line }).to_string();
-            self.cluster.append("lines", index as u32 % 2, None, Some(value.as_bytes()), &[], None);
+            let seconds = index as i64 * 20 + if index < LATER { 0 } else { 3_600 };
+            let (value, time) = (Some(value.as_bytes()), Timestamp::from_millis(seconds * 1_000));
+            self.cluster.append("lines", index as u32 % 2, None, value, &[], Some(time));
         }
     }
 
