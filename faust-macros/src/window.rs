@@ -11,7 +11,12 @@ use std::time::Duration;
 
 pub(crate) enum Window {
     Tumbling(Duration),
-    Hopping { size: Duration, step: Duration },
+    Hopping {
+        size: Duration,
+        step: Duration,
+    },
+    /// Until no event has come for so long.
+    Session(Duration),
 }
 
 /// The kinds, with how each is written.
@@ -38,6 +43,7 @@ impl Window {
         let (size, step) = lengths(&group, *name == "hopping", usage, errors)?;
         match (*name, step) {
             ("tumbling", _) => Some(Self::Tumbling(size)),
+            ("session", _) => Some(Self::Session(size)),
             (_, Some(step)) => Some(Self::Hopping { size, step }),
             _ => {
                 errors.later(kind, format!("`{name}`"));
@@ -50,6 +56,7 @@ impl Window {
     pub(crate) fn marker(window: Option<&Self>, krate: &Krate) -> TokenStream {
         match window {
             Some(Self::Hopping { .. }) => quote!(#krate::Overlapping),
+            Some(Self::Session(_)) => quote!(#krate::Sessions),
             // What is wrong, or comes later, has windows too.
             _ => quote!(#krate::Windowed),
         }
@@ -64,6 +71,10 @@ impl Window {
             Self::Hopping { size, step } => {
                 let (size, step) = (duration_tokens(*size), duration_tokens(*step));
                 quote!(#krate::WindowDef::Hopping { size: #size, step: #step })
+            }
+            Self::Session(gap) => {
+                let gap = duration_tokens(*gap);
+                quote!(#krate::WindowDef::Session { gap: #gap })
             }
         }
     }

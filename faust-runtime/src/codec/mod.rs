@@ -26,6 +26,9 @@ pub enum CodecError {
     /// The record has no value: declare the value as `Option<V>` to admit tombstones.
     #[error("the record has no value (a tombstone), and its type is not an `Option`: {0}")]
     NoValue(#[source] serde_json::Error),
+    /// The bytes are no session: was the table declared without sessions when they were written?
+    #[error("the bytes are no session with its times in front")]
+    NoSession,
     /// The key is not what its type says; the cause names the place.
     #[error("key: {0}")]
     Key(#[source] serde_json::Error),

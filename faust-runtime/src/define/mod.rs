@@ -1,6 +1,7 @@
 //! What is said: topics, tables and their records and rows, as constant data. Knows neither Kafka nor the engine.
 
 mod field;
+mod kind;
 mod nothing;
 mod ops;
 #[doc(hidden)]
@@ -9,6 +10,7 @@ mod place;
 mod record;
 mod records;
 mod row;
+mod session;
 mod table;
 mod topic;
 mod window;
@@ -17,13 +19,17 @@ pub use field::{
     BorrowedCodec, FieldIn, FieldOf, KeyCodec, KeyOf, KeyPart, NoBorrowedCodec, NoKeyCodec,
     NoValueCodec, Text, ValueCodec,
 };
+pub(crate) use kind::Stored;
+pub use kind::{ByTime, HasWindows, Overlapping, Sessions, Unwindowed, WindowKind, Windowed};
 pub use nothing::Nothing;
 pub use ops::TopicUse;
 pub(crate) use ops::{Admitted, RecordOps};
 pub use place::Place;
 pub use record::{NoKey, OwnedRecord, Record, SameKey};
 pub use records::{Agrees, Both, Each, Only, Records, Variant, VariantOf};
-pub use row::{AnyKey, HasWindows, Overlapping, Owns, Row, Unwindowed, Windowed};
+pub use row::{AnyKey, Owns, Row};
+pub(crate) use session::split_session;
+pub use session::{Session, SessionsOf};
 pub use table::{Scope, TableDef};
 pub use topic::TopicDef;
 pub use window::{Window, WindowDef};

@@ -59,6 +59,11 @@ pub mod table {
         pub const fn hopping(size: Duration, _step: Duration) -> Duration {
             size
         }
+
+        /// `session(30min)`: windows that last as long as the events of a key come, until none has come for so long.
+        pub const fn session(gap: Duration) -> Duration {
+            gap
+        }
     }
 
     /// What `scope = ..` can be.

@@ -1,6 +1,6 @@
 //! The row of a table.
 
-use super::{SameKey, TableDef};
+use super::{SameKey, TableDef, WindowKind};
 use crate::codec::{CodecError, Key};
 use std::marker::PhantomData;
 
@@ -17,8 +17,8 @@ pub trait Row: Sized + Send + 'static {
     type Value: Clone + Send + 'static;
     /// What decides the partition: the key, a part of it, or, with `scope = partition`, nothing ([`AnyKey`]).
     type PartitionKey;
-    /// [`Unwindowed`], [`Windowed`] or [`Overlapping`].
-    type Window;
+    /// [`Unwindowed`](super::Unwindowed), [`Windowed`](super::Windowed), [`Overlapping`](super::Overlapping) or [`Sessions`](super::Sessions).
+    type Window: WindowKind;
     /// The declaration.
     const TABLE: TableDef;
     /// The value of a row that is not there yet.
@@ -43,26 +43,3 @@ impl<K> SameKey<K> for AnyKey {}
 /// What decides the partition of the rows that a handle owns.
 #[derive(Debug)]
 pub struct Owns<K>(PhantomData<K>);
-
-/// A table without windows: its methods take a key.
-#[derive(Clone, Copy, Debug)]
-pub enum Unwindowed {}
-
-/// A table with windows, of which an event is in one: `table.at(&event)`, `table.now()` or `table.at_time(t)` say which.
-#[derive(Clone, Copy, Debug)]
-pub enum Windowed {}
-
-/// A table with windows that overlap: an event is in several, and `table.update_each(&event, ..)` changes them all.
-#[derive(Clone, Copy, Debug)]
-pub enum Overlapping {}
-
-/// That a table has windows.
-#[diagnostic::on_unimplemented(
-    message = "this table has no windows",
-    label = "no windows of it can close",
-    note = "declare some: `#[table(\"..\", window = tumbling(1min))]`"
-)]
-pub trait HasWindows {}
-
-impl HasWindows for Windowed {}
-impl HasWindows for Overlapping {}

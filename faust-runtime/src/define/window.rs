@@ -12,6 +12,11 @@ pub enum WindowDef {
         /// The length of a span.
         size: Duration,
     },
+    /// Spans that last as long as the events of a key come: one ends when none has come for a while.
+    Session {
+        /// The while.
+        gap: Duration,
+    },
     /// Spans of equal length that begin one step apart and overlap: an event is in `size / step` of them.
     Hopping {
         /// The length of a span.
@@ -63,10 +68,11 @@ impl WindowDef {
         (0..=back).rev().map(move |n| this.starting(newest - n * this.step()))
     }
 
-    /// How long a span is.
+    /// How long a span is; of a session, how long it can be without an event.
     pub const fn size(&self) -> Duration {
         match self {
             Self::Tumbling { size } | Self::Hopping { size, .. } => *size,
+            Self::Session { gap } => *gap,
         }
     }
 
@@ -89,7 +95,7 @@ impl WindowDef {
     /// From the begin of one span to the next one's.
     const fn step(&self) -> i64 {
         match self {
-            Self::Tumbling { size } => at_least_one(*size),
+            Self::Tumbling { size } | Self::Session { gap: size } => at_least_one(*size),
             Self::Hopping { step, .. } => at_least_one(*step),
         }
     }

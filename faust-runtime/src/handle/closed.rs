@@ -2,7 +2,7 @@
 
 use crate::agent::{Agent, AgentInput, DeadLetter, Lane, LaneFuture, call, poll_guarded};
 use crate::codec::{CodecError, Key};
-use crate::define::{Only, Records, Row, TopicUse, Window};
+use crate::define::{Only, Records, Row, Stored, TopicUse, Window, WindowKind};
 use crate::kafka::Offset;
 use crate::partition::{ClosedTo, Closer, Task};
 use crate::table::{Cache, Span};
@@ -215,7 +215,7 @@ const CHUNK: usize = 256;
 struct ClosedWindows<T: Row> {
     closer: Rc<Closer>,
     /// What was read and is not done.
-    rows: VecDeque<(T::Key, T::Value)>,
+    rows: VecDeque<(T::Key, <Stored<T> as Row>::Value)>,
     /// Behind the last row that was read, as the store has its key; empty: the begin of the window.
     from: Vec<u8>,
     row: PhantomData<fn() -> T>,
@@ -252,7 +252,7 @@ impl<T: Row> ClosedWindows<T> {
             }
             if let Some((key, value)) = self.rows.pop_front() {
                 let ClosedTo { start, rows } = self.closer.at.get();
-                let window = T::TABLE.window?.starting(start);
+                let (window, value) = T::Window::open::<T>(start, value);
                 return Some((Closed { window, key, value }, ClosedTo { start, rows: rows + 1 }));
             }
             self.closer.done_below.set(below);
@@ -260,7 +260,7 @@ impl<T: Row> ClosedWindows<T> {
         }
     }
 
-    fn cache<'t>(&self, task: &'t Task) -> Option<&'t Cache<T>> {
+    fn cache<'t>(&self, task: &'t Task) -> Option<&'t Cache<Stored<T>>> {
         task.tables.get(usize::from(self.closer.table))?.as_any().downcast_ref()
     }
 

@@ -194,8 +194,7 @@ impl Spot {
         Access(State::Waiting(Box::pin(async move {
             let mut waits = waits;
             loop {
-                waits.0.task.row_release().await;
-                drop(waits);
+                waits.released().await;
                 match self.try_write::<T, R>(&key, &mut write)? {
                     Tried::Done(result) => return Ok(result),
                     Tried::Wait(again) => waits = again,
@@ -223,12 +222,8 @@ impl Spot {
                 Found::Row(row) => row,
                 Found::Expired => return write(&mut None),
             };
-            if let Claim::Held(holder) = cache.claim(row, lane.id) {
-                if lane.task.would_deadlock(lane.id, holder) {
-                    return Err(HandleError::Conflict { table: T::TABLE.name }.into());
-                }
-                lane.waits_for.set(holder);
-                return Ok(Tried::Wait(Waits(lane.clone())));
+            if let Some(waits) = Waits::on::<T>(lane, cache.claim(row, lane.id))? {
+                return Ok(Tried::Wait(waits));
             }
             let mut first = false;
             let value = cache.write(row, lane.id, &mut first);
@@ -248,6 +243,23 @@ enum Tried<R> {
 
 /// That a lane's event waits for another's; over when the event lets go of the future, awaited or not.
 struct Waits(Rc<LaneState>);
+
+impl Waits {
+    /// For whom holds the row, if somebody does.
+    fn on<T: Row>(lane: &Rc<LaneState>, claim: Claim) -> crate::Result<Option<Self>> {
+        let Claim::Held(holder) = claim else { return Ok(None) };
+        if lane.task.would_deadlock(lane.id, holder) {
+            return Err(HandleError::Conflict { table: T::TABLE.name }.into());
+        }
+        lane.waits_for.set(holder);
+        Ok(Some(Self(lane.clone())))
+    }
+
+    /// Completes when the row may be free.
+    async fn released(self) {
+        self.0.task.row_release().await;
+    }
+}
 
 impl Drop for Waits {
     fn drop(&mut self) {
@@ -395,6 +407,7 @@ impl<T: Row<Window = Unwindowed>> Table<T> {
     writes!(self => Spot { number: self.number, start: 0 });
 }
 
+mod sessions;
 mod windowed;
 
 pub use windowed::InWindow;

@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
 use crate::codec::{Key, KeyRef};
-use crate::define::{AnyKey, HasWindows, Row, Unwindowed};
+use crate::define::{AnyKey, ByTime, Row, Stored, Unwindowed, WindowKind};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
 use crate::time::Timestamp;
@@ -90,7 +90,7 @@ impl<T: Row<Window = Unwindowed>> View<T> {
     }
 }
 
-impl<T: Row<Window: HasWindows>> View<T> {
+impl<T: Row<Window: ByTime>> View<T> {
     /// The window of a moment.
     pub fn at_time(&self, time: Timestamp) -> ViewInWindow<T> {
         let start = T::TABLE.window.map_or(0, |window| window.window(time).start.as_millis());
@@ -109,7 +109,7 @@ pub struct ViewInWindow<T> {
     start: i64,
 }
 
-impl<T: Row<Window: HasWindows>> ViewInWindow<T> {
+impl<T: Row<Window: ByTime>> ViewInWindow<T> {
     /// The row's value in this window. Fails with [`Unavailable`] while its partition moves or recovers.
     pub fn get<'v, Q: KeyRef<T::Key> + ?Sized>(
         &'v self,
@@ -138,7 +138,7 @@ impl<T: Row> LocalView<T> {
         self.len() == 0
     }
 
-    /// The rows that are here, with the start of their window in milliseconds (0 without windows), partition by
+    /// The rows that are here, with the start of their window (1970 without windows), partition by
     /// partition in the order of their encoded keys.
     pub fn rows(&self) -> crate::Result<Vec<(Timestamp, T::Key, T::Value)>> {
         let mut rows = Vec::new();
@@ -170,7 +170,8 @@ fn read_row<T: Row>(
         (Some(_), Some((start, key))) => (i64::from_be_bytes(*start), key),
         _ => (0, key),
     };
-    Ok((Timestamp::from_millis(start), T::Key::decode(key)?, T::decode_value(value)?))
+    let (window, value) = T::Window::open::<T>(start, Stored::<T>::decode_value(value)?);
+    Ok((window.start, T::Key::decode(key)?, value))
 }
 
 impl<T: Row> AgentParam for View<T> {

@@ -250,6 +250,13 @@ impl Task {
         times.min().unwrap_or(0)
     }
 
+    /// The newest time of an event that a table may have seen.
+    pub(crate) fn newest_time(&self, table: usize) -> i64 {
+        let writers = self.writers.get(table).map(Vec::as_slice).unwrap_or_default();
+        let sources = writers.iter().filter_map(|source| self.sources.get(*source));
+        sources.map(|source| source.time.get()).max().unwrap_or(i64::MIN)
+    }
+
     /// A source that has been silent for a while no longer holds stream time back: it is moved up to the others. That
     /// is written with the cut, so that a replay decides the same.
     fn move_idle_sources(&self, lows: &[Offset]) {

@@ -7,7 +7,7 @@ pub(crate) mod store;
 pub(crate) use cache::{Cache, Claim, Found, Span, encode_row_key, in_order};
 
 use crate::commit::TableCut;
-use crate::define::Row;
+use crate::define::{Row, Stored};
 use crate::kafka::{Messages, TopicId};
 use std::any::Any;
 use std::cell::Cell;
@@ -51,7 +51,7 @@ pub(crate) struct TableOps {
 impl TableOps {
     pub(crate) const fn of<T: Row>() -> Self {
         Self {
-            open: |init| Box::new(Cache::<T>::new(init)),
+            open: |init| Box::new(Cache::<Stored<T>>::new(init)),
             admit_key: |bytes| {
                 let key = <T::Key as crate::codec::Key>::decode(bytes)?;
                 let (mut row, mut partition) = (Vec::new(), Vec::new());

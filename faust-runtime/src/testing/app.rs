@@ -2,7 +2,7 @@
 
 use crate::agent::{Agent, AgentInput, AgentOutput, Param};
 use crate::app::{App, AppDef, Settings};
-use crate::define::{HasWindows, OwnedRecord, Record, Records, Row, Unwindowed};
+use crate::define::{ByTime, OwnedRecord, Record, Records, Row, Unwindowed};
 use crate::error::Result;
 use crate::handle::{Ask, View};
 use crate::kafka::memory::{Cluster, Connection, Process};
@@ -270,7 +270,7 @@ impl<T: Row<Window = Unwindowed>> TestTable<'_, T> {
     }
 }
 
-impl<T: Row<Window: HasWindows>> TestTable<'_, T> {
+impl<T: Row<Window: ByTime>> TestTable<'_, T> {
     /// A row's value in the window of a moment.
     pub async fn get_at(&self, time: Timestamp, key: &T::Key) -> Result<Option<T::Value>> {
         View::<T>::new(&self.app.worker)?.at_time(time).get(key).await

@@ -1,7 +1,7 @@
 //! Rows as JSON text, from their bytes: values are JSON already, keys are JSON or plain text.
 
 use crate::app::topology::Table;
-use crate::define::{Scope, Window, WindowDef};
+use crate::define::{Scope, Window, WindowDef, split_session};
 use crate::table::store::{Store, StoreError};
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -25,7 +25,7 @@ impl Printer {
     /// `{"key": .., "value": ..}`, with `"window": [start, end]` for a table that has windows. `stored` is the row's
     /// key in its store: behind eight bytes for the window's start, if there are windows.
     pub(crate) fn print(&self, stored: &[u8], value: &[u8]) -> String {
-        let (window, key) = self.split(stored);
+        let (window, key, value) = self.split(stored, value);
         let key = if self.text_keys { quoted(key) } else { json(key) };
         let value = json(value);
         match window {
@@ -36,13 +36,17 @@ impl Printer {
         }
     }
 
-    /// Window and key of a stored key.
-    fn split<'a>(&self, stored: &'a [u8]) -> (Option<Window>, &'a [u8]) {
+    /// Window, key and value of a stored row.
+    fn split<'a>(&self, stored: &'a [u8], value: &'a [u8]) -> (Option<Window>, &'a [u8], &'a [u8]) {
         match (self.window, stored.split_first_chunk::<8>()) {
+            (Some(WindowDef::Session { .. }), Some((_, key))) => match split_session(value) {
+                Some((window, value)) => (Some(window), key, value),
+                None => (None, key, value),
+            },
             (Some(def), Some((start, key))) => {
-                (Some(def.starting(i64::from_be_bytes(*start))), key)
+                (Some(def.starting(i64::from_be_bytes(*start))), key, value)
             }
-            _ => (None, stored),
+            _ => (None, stored, value),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tables with windows: which window is meant, and what is done to one, or to all that an event is in.
 
 use super::*;
-use crate::define::{HasWindows, Window, Windowed};
+use crate::define::{ByTime, Window, Windowed};
 use crate::handle::Event;
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub struct InWindow<T> {
     row: PhantomData<fn() -> T>,
 }
 
-impl<T: Row<Window: HasWindows>> InWindow<T> {
+impl<T: Row<Window: ByTime>> InWindow<T> {
     reads!(self => self.spot);
 
     /// From when to when it is.
@@ -53,7 +53,7 @@ impl<T: Row<Window = Windowed>> InWindow<T> {
 const NO_WINDOW: Window =
     Window { start: Timestamp::from_millis(0), end: Timestamp::from_millis(i64::MAX) };
 
-impl<T: Row<Window: HasWindows>> Table<T> {
+impl<T: Row<Window: ByTime>> Table<T> {
     /// The window of an event's time; of several the newest.
     pub fn at<E>(&self, event: &Event<E>) -> InWindow<T> {
         self.at_time(event.timestamp())
@@ -120,7 +120,9 @@ impl<T: Row<Window: HasWindows>> Table<T> {
                     return Access(State::Waiting(Box::pin(async move {
                         let mut waits = Some(waits);
                         while let Some(spot) = spots.peek() {
-                            released(waits.take()).await;
+                            if let Some(waits) = waits.take() {
+                                waits.released().await;
+                            }
                             match spot.try_change::<T>(&key, &mut change)? {
                                 Tried::Done(done) => {
                                     changed += usize::from(done);
@@ -137,13 +139,6 @@ impl<T: Row<Window: HasWindows>> Table<T> {
             spots.next();
         }
         Access::ready(Ok(changed))
-    }
-}
-
-/// Waits until the rows that were waited for may be free.
-async fn released(waits: Option<Waits>) {
-    if let Some(waits) = waits {
-        waits.0.task.row_release().await;
     }
 }
 
