@@ -5,7 +5,7 @@ use crate::errors::Errors;
 use crate::krate::Krate;
 use crate::literal::{duration, duration_tokens};
 use crate::options::pieces;
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ pub(crate) enum Window {
         size: Duration,
         step: Duration,
     },
+    Sliding(Duration),
     /// Until no event has come for so long.
     Session(Duration),
 }
@@ -28,7 +29,7 @@ const KINDS: [(&str, &str); 4] = [
 ];
 
 impl Window {
-    /// `None` where it is wrong or comes later; then an error says so.
+    /// `None` where it is wrong; then an error says so.
     pub(crate) fn read(said: TokenStream, errors: &mut Errors) -> Option<Self> {
         const EXPECTED: &str = "expected a window such as `tumbling(1min)`";
         let Some((kind, group)) = call(said.clone()) else {
@@ -41,15 +42,12 @@ impl Window {
             return None;
         };
         let (size, step) = lengths(&group, *name == "hopping", usage, errors)?;
-        match (*name, step) {
-            ("tumbling", _) => Some(Self::Tumbling(size)),
-            ("session", _) => Some(Self::Session(size)),
-            (_, Some(step)) => Some(Self::Hopping { size, step }),
-            _ => {
-                errors.later(kind, format!("`{name}`"));
-                None
-            }
-        }
+        Some(match (*name, step) {
+            ("sliding", _) => Self::Sliding(size),
+            ("session", _) => Self::Session(size),
+            (_, Some(step)) => Self::Hopping { size, step },
+            (_, None) => Self::Tumbling(size),
+        })
     }
 
     /// The marker of tables with such windows.
@@ -57,27 +55,30 @@ impl Window {
         match window {
             Some(Self::Hopping { .. }) => quote!(#krate::Overlapping),
             Some(Self::Session(_)) => quote!(#krate::Sessions),
-            // What is wrong, or comes later, has windows too.
+            Some(Self::Sliding(_)) => quote!(#krate::Sliding),
+            // What is wrong has windows too.
             _ => quote!(#krate::Windowed),
         }
     }
 
     pub(crate) fn tokens(&self, krate: &Krate) -> TokenStream {
-        match self {
-            Self::Tumbling(size) => {
-                let size = duration_tokens(*size);
-                quote!(#krate::WindowDef::Tumbling { size: #size })
-            }
+        let def = match self {
+            Self::Tumbling(size) => with("Tumbling", "size", size),
+            Self::Sliding(size) => with("Sliding", "size", size),
+            Self::Session(gap) => with("Session", "gap", gap),
             Self::Hopping { size, step } => {
                 let (size, step) = (duration_tokens(*size), duration_tokens(*step));
-                quote!(#krate::WindowDef::Hopping { size: #size, step: #step })
+                quote!(Hopping { size: #size, step: #step })
             }
-            Self::Session(gap) => {
-                let gap = duration_tokens(*gap);
-                quote!(#krate::WindowDef::Session { gap: #gap })
-            }
-        }
+        };
+        quote!(#krate::WindowDef::#def)
     }
+}
+
+fn with(kind: &str, field: &str, span: &Duration) -> TokenStream {
+    let [kind, field] = [kind, field].map(|name| Ident::new(name, Span::call_site()));
+    let span = duration_tokens(*span);
+    quote!(#kind { #field: #span })
 }
 
 /// A window's length. One that hops says also how far.

@@ -58,14 +58,14 @@ pub use app::{
 pub use cli::{Command, main};
 pub use codec::{CodecError, Key, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
-    AnyKey, Both, ByTime, HasWindows, NoKey, Only, Overlapping, OwnedRecord, Owns, Place, Record,
-    Records, Row, SameKey, Scope, Session, Sessions, SessionsOf, TableDef, TopicDef, Unwindowed,
-    Window, WindowDef, WindowKind, Windowed,
+    AnyKey, Both, ByTime, HasWindows, NoKey, Only, Overlapping, OwnedRecord, Owns, Pane, PanesOf,
+    Place, Record, Records, Row, SameKey, Scope, Session, Sessions, SessionsOf, Sliding, TableDef,
+    TopicDef, Unwindowed, Window, WindowDef, WindowKind, Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Access, Ask, Closed, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Sink,
-    State, Stream, Table, View, ViewInWindow,
+    Access, Ask, Closed, Context, Delivered, EachWindow, Event, Global, InWindow, LocalView,
+    Lookup, Sink, State, Stream, Table, View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
@@ -156,8 +156,8 @@ pub mod __private {
     pub use crate::define::{
         AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec,
         NoKey, NoKeyCodec, NoValueCodec, Nothing, Overlapping, Place, Record, Records, Row,
-        SameKey, Scope, Sessions, TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec,
-        Variant, VariantOf, WindowDef, Windowed, options,
+        SameKey, Scope, Sessions, Sliding, TableDef, Text, TopicDef, TopicUse, Unwindowed,
+        ValueCodec, Variant, VariantOf, WindowDef, Windowed, options,
     };
     pub use crate::handle::{Closed, Event, Table, WindowClose, require_closed_of};
     pub use crate::schedule::{Cron, Service};

@@ -132,6 +132,7 @@ fn window(table: &Table) -> String {
         Some(WindowDef::Hopping { size, step }) => {
             format!("hopping {} by {}", span(size), span(step))
         }
+        Some(WindowDef::Sliding { size }) => format!("sliding {}", span(size)),
         Some(WindowDef::Session { gap }) => format!("session {}", span(gap)),
         None => scope.into(),
     }

@@ -29,6 +29,9 @@ pub enum CodecError {
     /// The bytes are no session: was the table declared without sessions when they were written?
     #[error("the bytes are no session with its times in front")]
     NoSession,
+    /// The bytes are no sliding windows: was the table declared with others when they were written?
+    #[error("the bytes are no windows with their times in front")]
+    NoWindows,
     /// The key is not what its type says; the cause names the place.
     #[error("key: {0}")]
     Key(#[source] serde_json::Error),

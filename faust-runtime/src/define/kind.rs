@@ -1,15 +1,19 @@
 //! What kind of windows a table has, as a type: it decides which methods `Table<T>` has, and how rows are stored.
 
-use super::{Row, SessionsOf, Window};
+use super::{Pane, PanesOf, Row, Session, SessionsOf, Window};
 use crate::time::Timestamp;
+use std::iter::once;
 
 /// How the rows of a table with certain windows are stored.
 pub trait WindowKind: Sized {
     /// The row as the cache and the store have it.
     type Stored<T: Row>: Row<Key = T::Key, PartitionKey = T::PartitionKey>;
 
-    /// From when to when a row is that is stored under this start, and its value.
-    fn open<T: Row>(start: i64, stored: <Self::Stored<T> as Row>::Value) -> (Window, T::Value);
+    /// What is stored under this start: from when to when it is, and its value. Of sliding windows there are several.
+    fn open<T: Row>(
+        start: i64,
+        stored: <Self::Stored<T> as Row>::Value,
+    ) -> impl Iterator<Item = (Window, T::Value)>;
 }
 
 /// A row as its table's cache and store have it.
@@ -31,17 +35,22 @@ pub enum Overlapping {}
 #[derive(Clone, Copy, Debug)]
 pub enum Sessions {}
 
+/// A table with a window that ends with each event, and one that begins behind it: `table.update_each(&event, ..)` changes
+/// all that the event is in.
+#[derive(Clone, Copy, Debug)]
+pub enum Sliding {}
+
 macro_rules! stored_as_they_are {
     ($($kind:ty)*) => {
         $(impl WindowKind for $kind {
             type Stored<T: Row> = T;
 
-            fn open<T: Row>(start: i64, stored: T::Value) -> (Window, T::Value) {
+            fn open<T: Row>(start: i64, stored: T::Value) -> impl Iterator<Item = (Window, T::Value)> {
                 let window = match T::TABLE.window {
                     Some(window) => window.starting(start),
                     None => Window { start: Timestamp::default(), end: Timestamp::from_millis(i64::MAX) },
                 };
-                (window, stored)
+                once((window, stored))
             }
         })*
     };
@@ -52,8 +61,23 @@ stored_as_they_are!(Unwindowed Windowed Overlapping);
 impl WindowKind for Sessions {
     type Stored<T: Row> = SessionsOf<T>;
 
-    fn open<T: Row>(_: i64, session: <SessionsOf<T> as Row>::Value) -> (Window, T::Value) {
-        (session.window(), session.value)
+    fn open<T: Row>(
+        _: i64,
+        session: Session<T::Value>,
+    ) -> impl Iterator<Item = (Window, T::Value)> {
+        once((session.window(), session.value))
+    }
+}
+
+impl WindowKind for Sliding {
+    type Stored<T: Row> = PanesOf<T>;
+
+    fn open<T: Row>(
+        _: i64,
+        panes: Vec<Pane<T::Value>>,
+    ) -> impl Iterator<Item = (Window, T::Value)> {
+        let size = T::TABLE.window.map(|window| window.size()).unwrap_or_default();
+        panes.into_iter().map(move |pane| (pane.window(size), pane.value))
     }
 }
 
@@ -68,6 +92,7 @@ pub trait HasWindows {}
 impl HasWindows for Windowed {}
 impl HasWindows for Overlapping {}
 impl HasWindows for Sessions {}
+impl HasWindows for Sliding {}
 
 /// That a table has windows of one length, so that a moment says which.
 #[diagnostic::on_unimplemented(

@@ -11,6 +11,7 @@ mod record;
 mod records;
 mod row;
 mod session;
+mod sliding;
 mod table;
 mod topic;
 mod window;
@@ -20,7 +21,9 @@ pub use field::{
     NoValueCodec, Text, ValueCodec,
 };
 pub(crate) use kind::Stored;
-pub use kind::{ByTime, HasWindows, Overlapping, Sessions, Unwindowed, WindowKind, Windowed};
+pub use kind::{
+    ByTime, HasWindows, Overlapping, Sessions, Sliding, Unwindowed, WindowKind, Windowed,
+};
 pub use nothing::Nothing;
 pub use ops::TopicUse;
 pub(crate) use ops::{Admitted, RecordOps};
@@ -30,6 +33,8 @@ pub use records::{Agrees, Both, Each, Only, Records, Variant, VariantOf};
 pub use row::{AnyKey, Owns, Row};
 pub(crate) use session::split_session;
 pub use session::{Session, SessionsOf};
+pub(crate) use sliding::split_panes;
+pub use sliding::{Pane, PanesOf};
 pub use table::{Scope, TableDef};
 pub use topic::TopicDef;
 pub use window::{Window, WindowDef};

@@ -60,6 +60,11 @@ pub mod table {
             size
         }
 
+        /// `sliding(10min)`: a window of this length that ends with each event, and one that begins behind it.
+        pub const fn sliding(size: Duration) -> Duration {
+            size
+        }
+
         /// `session(30min)`: windows that last as long as the events of a key come, until none has come for so long.
         pub const fn session(gap: Duration) -> Duration {
             gap

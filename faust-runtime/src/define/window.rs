@@ -12,6 +12,11 @@ pub enum WindowDef {
         /// The length of a span.
         size: Duration,
     },
+    /// Spans of equal length, one that ends with each event and one that begins behind it.
+    Sliding {
+        /// The length of a span.
+        size: Duration,
+    },
     /// Spans that last as long as the events of a key come: one ends when none has come for a while.
     Session {
         /// The while.
@@ -71,7 +76,7 @@ impl WindowDef {
     /// How long a span is; of a session, how long it can be without an event.
     pub const fn size(&self) -> Duration {
         match self {
-            Self::Tumbling { size } | Self::Hopping { size, .. } => *size,
+            Self::Tumbling { size } | Self::Hopping { size, .. } | Self::Sliding { size } => *size,
             Self::Session { gap } => *gap,
         }
     }
@@ -95,7 +100,9 @@ impl WindowDef {
     /// From the begin of one span to the next one's.
     const fn step(&self) -> i64 {
         match self {
-            Self::Tumbling { size } | Self::Session { gap: size } => at_least_one(*size),
+            Self::Tumbling { size } | Self::Session { gap: size } | Self::Sliding { size } => {
+                at_least_one(*size)
+            }
             Self::Hopping { step, .. } => at_least_one(*step),
         }
     }

@@ -215,7 +215,7 @@ const CHUNK: usize = 256;
 struct ClosedWindows<T: Row> {
     closer: Rc<Closer>,
     /// What was read and is not done.
-    rows: VecDeque<(T::Key, <Stored<T> as Row>::Value)>,
+    rows: VecDeque<Closed<T>>,
     /// Behind the last row that was read, as the store has its key; empty: the begin of the window.
     from: Vec<u8>,
     row: PhantomData<fn() -> T>,
@@ -250,10 +250,9 @@ impl<T: Row> ClosedWindows<T> {
                 task.worker.fail(error.to_string());
                 return None;
             }
-            if let Some((key, value)) = self.rows.pop_front() {
+            if let Some(row) = self.rows.pop_front() {
                 let ClosedTo { start, rows } = self.closer.at.get();
-                let (window, value) = T::Window::open::<T>(start, value);
-                return Some((Closed { window, key, value }, ClosedTo { start, rows: rows + 1 }));
+                return Some((row, ClosedTo { start, rows: rows + 1 }));
             }
             self.closer.done_below.set(below);
             changed.await;
@@ -288,12 +287,19 @@ impl<T: Row> ClosedWindows<T> {
                     place: &|_| Ordering::Equal,
                     limit: done + CHUNK,
                 };
-                self.rows.extend(cache.scan(&span, 0, std::iter::empty())?.into_iter().skip(done));
-                if let Some((key, _)) = self.rows.back() {
+                let rows = cache.scan(&span, 0, std::iter::empty())?;
+                if let Some((key, _)) = rows.last() {
                     self.from.clear();
                     key.encode(&mut self.from)?;
                     // The least key behind it.
                     self.from.push(0);
+                }
+                let closed = rows.into_iter().flat_map(|(key, stored)| {
+                    let windows = T::Window::open::<T>(start, stored);
+                    windows.map(move |(window, value)| Closed { window, key: key.clone(), value })
+                });
+                self.rows.extend(closed.skip(done));
+                if !self.rows.is_empty() {
                     return Ok(());
                 }
             }

@@ -20,5 +20,5 @@ pub use later::{Global, Lookup};
 pub use sink::{Delivered, Sink};
 pub use state::State;
 pub use stream::Stream;
-pub use table::{Access, InWindow, Table};
+pub use table::{Access, EachWindow, InWindow, Table};
 pub use view::{LocalView, View, ViewInWindow};

@@ -236,13 +236,14 @@ impl Spot {
     }
 }
 
-enum Tried<R> {
+/// What came of a try.
+pub enum Tried<R> {
     Done(R),
     Wait(Waits),
 }
 
 /// That a lane's event waits for another's; over when the event lets go of the future, awaited or not.
-struct Waits(Rc<LaneState>);
+pub struct Waits(Rc<LaneState>);
 
 impl Waits {
     /// For whom holds the row, if somebody does.
@@ -407,7 +408,9 @@ impl<T: Row<Window = Unwindowed>> Table<T> {
     writes!(self => Spot { number: self.number, start: 0 });
 }
 
+mod each;
 mod sessions;
 mod windowed;
 
+pub use each::EachWindow;
 pub use windowed::InWindow;

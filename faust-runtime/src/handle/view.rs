@@ -144,9 +144,9 @@ impl<T: Row> LocalView<T> {
         let mut rows = Vec::new();
         let mut failed = None;
         for store in self.worker.stores_of(self.table) {
-            store.scan(&[], &mut |key, value| match read_row::<T>(key, value) {
-                Ok(row) => {
-                    rows.push(row);
+            store.scan(&[], &mut |key, value| match read_rows::<T>(key, value) {
+                Ok(found) => {
+                    rows.extend(found);
                     true
                 }
                 Err(error) => {
@@ -162,16 +162,18 @@ impl<T: Row> LocalView<T> {
     }
 }
 
-fn read_row<T: Row>(
+/// A stored row: of sliding windows it is several.
+fn read_rows<T: Row>(
     key: &[u8],
     value: &[u8],
-) -> Result<(Timestamp, T::Key, T::Value), crate::CodecError> {
+) -> Result<impl Iterator<Item = (Timestamp, T::Key, T::Value)>, crate::CodecError> {
     let (start, key) = match (T::TABLE.window, key.split_first_chunk::<8>()) {
         (Some(_), Some((start, key))) => (i64::from_be_bytes(*start), key),
         _ => (0, key),
     };
-    let (window, value) = T::Window::open::<T>(start, Stored::<T>::decode_value(value)?);
-    Ok((window.start, T::Key::decode(key)?, value))
+    let key = T::Key::decode(key)?;
+    let windows = T::Window::open::<T>(start, Stored::<T>::decode_value(value)?);
+    Ok(windows.map(move |(window, value)| (window.start, key.clone(), value)))
 }
 
 impl<T: Row> AgentParam for View<T> {

@@ -1,7 +1,7 @@
 //! Rows as JSON text, from their bytes: values are JSON already, keys are JSON or plain text.
 
 use crate::app::topology::Table;
-use crate::define::{Scope, Window, WindowDef, split_session};
+use crate::define::{Pane, Scope, Window, WindowDef, split_panes, split_session};
 use crate::table::store::{Store, StoreError};
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -27,6 +27,14 @@ impl Printer {
     pub(crate) fn print(&self, stored: &[u8], value: &[u8]) -> String {
         let (window, key, value) = self.split(stored, value);
         let key = if self.text_keys { quoted(key) } else { json(key) };
+        if let Some(WindowDef::Sliding { size }) = self.window {
+            let window = |pane: Pane<&[u8]>| {
+                let Window { start, end } = pane.window(size);
+                format!(r#"{{"window": ["{start}", "{end}"], "value": {}}}"#, json(pane.value))
+            };
+            let windows: Vec<_> = split_panes(value).flatten().map(window).collect();
+            return format!(r#"{{"key": {key}, "windows": [{}]}}"#, windows.join(", "));
+        }
         let value = json(value);
         match window {
             None => format!(r#"{{"key": {key}, "value": {value}}}"#),

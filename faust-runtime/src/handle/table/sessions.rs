@@ -169,7 +169,7 @@ impl At {
             let target = self.stretch::<T>(last.as_millis());
             // All rows are this event's, or none is changed.
             for spot in spots.into_iter().flatten().chain((!late).then_some(target)) {
-                if let Some(waits) = spot.claimed::<T>(lane, event, cache, key)? {
+                if let Some(waits) = spot.claimed(lane, event, cache, key)? {
                     return Ok(Tried::Wait(waits));
                 }
             }
@@ -186,9 +186,9 @@ impl At {
             let result = change(&mut session.value);
             if !late {
                 for spot in spots.into_iter().flatten().filter(|spot| spot.start != target.start) {
-                    spot.put::<T>(lane, event, cache, key, None)?;
+                    spot.change(lane, event, cache, key, |stored| *stored = None)?;
                 }
-                target.put::<T>(lane, event, cache, key, Some(session))?;
+                target.change(lane, event, cache, key, |stored| *stored = Some(session))?;
             }
             Ok(Tried::Done(result))
         })
@@ -200,37 +200,4 @@ const GAP: std::time::Duration = std::time::Duration::from_millis(1);
 
 fn gap<T: Row>() -> std::time::Duration {
     T::TABLE.window.map_or(GAP, |window| window.size())
-}
-
-impl Spot {
-    /// Takes a stretch's row for the event, or says for whom it waits.
-    fn claimed<T: Row>(
-        self,
-        lane: &Rc<LaneState>,
-        event: Offset,
-        cache: &Cache<SessionsOf<T>>,
-        key: &(impl KeyRef<T::Key> + ?Sized),
-    ) -> crate::Result<Option<Waits>> {
-        let mut cache = cache.lock();
-        let Found::Row(row) = cache.find(self.start, key, event)? else { return Ok(None) };
-        Waits::on::<T>(lane, cache.claim(row, lane.id))
-    }
-
-    fn put<T: Row>(
-        self,
-        lane: &LaneState,
-        event: Offset,
-        cache: &Cache<SessionsOf<T>>,
-        key: &(impl KeyRef<T::Key> + ?Sized),
-        session: Option<Session<T::Value>>,
-    ) -> crate::Result<()> {
-        let mut cache = cache.lock();
-        let Found::Row(row) = cache.find(self.start, key, event)? else { return Ok(()) };
-        let mut first = false;
-        *cache.write(row, lane.id, &mut first) = session;
-        if first {
-            lane.touch(self.number, row);
-        }
-        Ok(())
-    }
 }
