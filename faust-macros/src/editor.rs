@@ -32,7 +32,10 @@ fn hints(noun: &'static str, attr: &TokenStream, item: &TokenStream) -> Option<T
     // The macro itself says what is wrong.
     let mut ignored = Errors::default();
     let krate = Options::parse(noun, attr.clone(), &mut ignored).krate(&mut ignored);
-    let said = pieces(attr.clone(), &mut ignored).into_iter().filter_map(said).collect::<Vec<_>>();
+    // In front of these options is a table, not one of them.
+    let front = usize::from(noun == "window_close");
+    let said = pieces(attr.clone(), &mut ignored).into_iter().skip(front).filter_map(said);
+    let said = said.collect::<Vec<_>>();
     if said.is_empty() {
         return None;
     }

@@ -7,10 +7,11 @@ mod mangled;
 use proc_macro2::TokenStream;
 
 /// The macros by name.
-const MACROS: [(&str, fn(TokenStream, TokenStream) -> TokenStream); 8] = [
+const MACROS: [(&str, fn(TokenStream, TokenStream) -> TokenStream); 9] = [
     ("topic", crate::topic::expand),
     ("table", crate::table::expand),
     ("agent", crate::agent::expand),
+    ("window_close", crate::window_close::expand),
     ("timer", crate::timer::expand),
     ("task", crate::task::expand),
     ("page", crate::page::expand),
@@ -24,7 +25,7 @@ fn expand(name: &str, options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// A macro, its options and an item, without mistakes.
-const VALID: [(&str, &str, &str); 17] = [
+const VALID: [(&str, &str, &str); 19] = [
     ("topic", r#""lines", partitions = 4"#, "struct Line { text: String }"),
     (
         "topic",
@@ -54,6 +55,11 @@ const VALID: [(&str, &str, &str); 17] = [
     ),
     (
         "table",
+        r#""recent", window = hopping(10min, step = 1min), grace = 10s"#,
+        "struct Recent { key: String, value: u64 }",
+    ),
+    (
+        "table",
         r#""carts", key = (customer, item), partition_by = customer"#,
         "struct Cart { customer: u64, item: String, count: u32 }",
     ),
@@ -72,6 +78,11 @@ const VALID: [(&str, &str, &str); 17] = [
         "agent",
         "",
         "async fn lines<'a>(line: Event<Line<'a>>, notes: Sink<Note<'_>>) -> Result<()> { body }",
+    ),
+    (
+        "window_close",
+        r#"Trend, name = "sums""#,
+        "async fn sum(row: Closed<Trend>, sums: Sink<Sum>) -> Result<()> { body }",
     ),
     ("timer", "every = 10s", "async fn report(counts: View<Count>) -> Result<()> { body }"),
     ("task", "", "#[cfg(unix)] async fn fill(lines: Sink<Line>) -> Result<()> { body }"),

@@ -16,8 +16,8 @@ pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let closer = lower(attr, &item, &mut errors);
     let generated = closer.as_ref().map(|(table, agent)| {
-        let (check, agent) = (table.as_ref().map(|table| check(table, agent)), generate(agent));
-        quote!(#check #agent)
+        let (mark, agent) = (mark(table.as_ref(), agent), generate(agent));
+        quote!(#mark #agent)
     });
     let item = with_async(item);
     quote!(#item #errors #generated)
@@ -36,7 +36,10 @@ fn lower(
     let mut function = Function::read("window_close", item, errors)?;
     let input = function.first_type().cloned();
     let handles = function.parameters().iter().skip(1).map(|parameter| parameter.ty.clone());
-    let handles = handles.collect();
+    let mut handles: Vec<Type> = handles.collect();
+    if table.is_none() {
+        function.give_up();
+    }
     let is_closed = |ty: &Type| last_name(ty).is_some_and(|name| name == "Closed");
     if let Some(table) = &table
         && function.is_callable()
@@ -51,6 +54,7 @@ fn lower(
             None => errors.at(&function.signature, message),
         }
         function.give_up();
+        handles.retain(|ty| !is_closed(ty));
     }
     let row: Option<Type> = table.as_ref().map(|table| parse_quote!(#krate::Closed<#table>));
     let hidden = table.as_ref().map(|table| parse_quote!(#krate::Table<#table>));
@@ -61,22 +65,25 @@ fn lower(
     Some((table, Agent { krate, function, twin, name, said, input, hidden, handles }))
 }
 
-/// That the table has windows, that they close, and that they are those of the input.
-fn check(table: &Path, agent: &Agent) -> TokenStream {
+/// That `windows(..)` can list it; that the table has windows, that they close, and that they are those of the input.
+fn mark(table: Option<&Path>, agent: &Agent) -> TokenStream {
     let Agent { krate, function, twin, input, .. } = agent;
     let cfgs = function.cfgs();
-    let closes = quote_spanned!(anchor(&parse_quote!(#table)).resolved_at(hygienic())=> __closes::<#table>());
-    let input = input.as_ref().map(|input| {
-        let of =
-            quote_spanned!(anchor(input).resolved_at(hygienic())=> __closed_of::<#table, #input>);
-        quote!(const _: fn() = #of;)
+    let checks = table.zip(input.as_ref()).map(|(table, input)| {
+        let [of_table, of_input] =
+            [&parse_quote!(#table), input].map(|ty| anchor(ty).resolved_at(hygienic()));
+        let closes = quote_spanned!(of_table=> __closes::<#table>());
+        let closed_of = quote_spanned!(of_input=> __closed_of::<#table, #input>);
+        quote_spanned! {hygienic()=>
+            use #krate::{require_closed_of as __closed_of, require_closes as __closes};
+            const _: () = #closes;
+            const _: fn() = #closed_of;
+        }
     });
     quote_spanned! {hygienic()=>
         #cfgs
         const _: () = {
-            use #krate::{require_closed_of as __closed_of, require_closes as __closes};
-            const _: () = #closes;
-            #input
+            #checks
             impl #krate::WindowClose for #twin {}
         };
     }

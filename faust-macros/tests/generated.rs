@@ -23,7 +23,7 @@ field that an option names, so that these names are completed and renamed. rustc
 ";
 
 /// The snapshots in the order of the page, with what there is to say about each.
-const SECTIONS: [(&str, &str, &str); 19] = [
+const SECTIONS: [(&str, &str, &str); 20] = [
     (
         "topic_whole",
         "A topic whose records are values",
@@ -96,6 +96,12 @@ const SECTIONS: [(&str, &str, &str); 19] = [
         "table_condition",
         "Items and fields under a condition",
         "A `#[cfg(..)]` above an item is above everything that comes of it, one above a field wherever the field is read.",
+    ),
+    (
+        "window_close",
+        "A function that is called when windows close",
+        "It is an agent whose input is `Closed<Trend>`. The table in the attribute is a parameter of its own, in front of \
+         the others, so that the rows are where the agent is.",
     ),
     (
         "timer",

@@ -83,7 +83,10 @@ pub use faust_macros::AgentParam;
 pub use faust_macros::Records;
 
 #[doc = include_str!("../docs/later.md")]
-pub use faust_macros::{cron, service, window_close};
+pub use faust_macros::{cron, service};
+
+#[doc = include_str!("../docs/window_close.md")]
+pub use faust_macros::window_close;
 
 #[doc = include_str!("../docs/topic.md")]
 pub use faust_macros::topic;

@@ -116,6 +116,16 @@ fn agent_unsound() {
 }
 
 #[test]
+fn window_close() {
+    check(
+        "window_close",
+        "window_close",
+        "Trend",
+        "pub async fn sum(row: Closed<Trend>, sums: Sink<Sum>) -> Result<()> { body }",
+    );
+}
+
+#[test]
 fn timer() {
     check(
         "timer",

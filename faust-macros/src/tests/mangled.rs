@@ -151,6 +151,7 @@ fn stands_for(file: &syn::File, name: &str, ty: &str) -> bool {
         "topic" => "Record",
         "table" => "Row",
         "agent" => "Agent",
+        "window_close" => "WindowClose",
         "timer" => "Timer",
         "task" => "Task",
         "page" => "Page",

@@ -33,6 +33,7 @@ impl<V> Session<V> {
 #[derive(Debug)]
 pub struct SessionsOf<T>(PhantomData<fn() -> T>);
 
+#[diagnostic::do_not_recommend]
 impl<T: Row> Row for SessionsOf<T> {
     type Key = T::Key;
     type Value = Session<T::Value>;

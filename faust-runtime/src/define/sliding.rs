@@ -24,6 +24,7 @@ pub struct Pane<V> {
 #[derive(Debug)]
 pub struct PanesOf<T>(PhantomData<fn() -> T>);
 
+#[diagnostic::do_not_recommend]
 impl<T: Row> Row for PanesOf<T> {
     type Key = T::Key;
     /// In the order of their starts.

@@ -94,6 +94,7 @@ impl<T: Row<Key: fmt::Debug, Value: fmt::Debug>> fmt::Debug for Closed<T> {
 #[derive(Debug)]
 pub struct ClosedRows<T>(PhantomData<fn() -> T>);
 
+#[diagnostic::do_not_recommend]
 impl<T: Row> Records for ClosedRows<T> {
     type Of<'m> = Self;
     type Key = Only<T::PartitionKey>;
@@ -140,6 +141,7 @@ impl<T: Row> ClosedOf<T> for Closed<T> {}
 pub fn require_closed_of<T, I: ClosedOf<T>>() {}
 
 /// Called per row of a closed window.
+#[diagnostic::do_not_recommend]
 impl<T: Row<PartitionKey: 'static>> AgentInput for Closed<T> {
     type Records = ClosedRows<T>;
     type Of<'m> = Self;

@@ -12,18 +12,7 @@ async fn poll(context: Context) -> Result<()> {
     Ok(())
 }
 
-#[table("trend", window = tumbling(1min))]
-struct Trend {
-    key: String,
-    value: u64,
-}
-
-#[window_close(Trend)] //~
-async fn closed() -> Result<()> {
-    Ok(())
-}
-
-#[app("clock", crons(tick), services(poll), windows(closed))]
+#[app("clock", crons(tick), services(poll))]
 struct Clock;
 
 fn main() {}

@@ -7,8 +7,8 @@ struct Count {
     value: u64,
 }
 
-#[window_close(Count)] //~ //~
-async fn closed() -> Result<()> {
+#[window_close(Count)] //~
+async fn closed(row: Closed<Count>) -> Result<()> {
     Ok(())
 }
 
