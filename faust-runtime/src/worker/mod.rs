@@ -14,10 +14,10 @@ pub(crate) use topics::TopicsError;
 
 use crate::app::topology::{Topology, TopologyError};
 use crate::app::{AppDef, Settings};
-use crate::consumer::{Announcement, Assignment, Plan};
+use crate::consumer::{Assignment, Plan};
 use crate::kafka::{Broker, KafkaError, Producer, TopicId, partition_for};
 use crate::monitor::Monitor;
-use crate::partition::TaskId;
+use crate::partition::{Standbys, TaskId};
 use crate::rpc::Replies;
 use crate::table::store::{Store, StoreError, Stores};
 use bytes::Bytes;
@@ -48,6 +48,7 @@ pub struct Inner {
     /// What it is known by for as long as its slot of the data folder exists.
     pub(crate) id: String,
     assignment: Arc<Assignment>,
+    pub(crate) standbys: Standbys,
     /// The stores of the tables' partitions that are here, by table and partition; absent while they recover.
     stores: RwLock<HashMap<(usize, u32), Arc<dyn Store>>>,
     /// Where the tasks of others are, by group and partition.
@@ -129,7 +130,8 @@ impl Worker {
         let producer = Mutex::new(broker.producer()?);
         Ok(Self(Arc::new(Inner {
             monitor: Monitor::new(&topology),
-            assignment: Arc::new(Assignment::new(&topology)),
+            assignment: Arc::new(Assignment::new(&topology, &settings)),
+            standbys: Standbys::default(),
             topology,
             settings: Arc::new(settings),
             broker,
@@ -254,7 +256,14 @@ impl Worker {
     pub(crate) fn announce(&self, endpoint: String) {
         let ids =
             (0..self.settings.shards.max(1)).map(|shard| self.transactional_id(shard)).collect();
-        self.assignment.announce(Announcement { endpoint, ids });
+        let rack = self.settings.rack.clone().unwrap_or_default();
+        self.assignment.announce(|to| (to.endpoint, to.ids, to.rack) = (endpoint, ids, rack));
+    }
+
+    /// What this worker has of tasks' state; told to the group at the next join.
+    pub(crate) fn tell_held(&self) {
+        let held = self.standbys.held(self);
+        self.assignment.announce(|to| to.held = held);
     }
 
     fn transactional_id(&self, shard: usize) -> String {
@@ -309,8 +318,18 @@ impl Worker {
         let tables = self.topology.groups.get(task.group).map(|group| group.tables.as_slice());
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
         for table in tables.unwrap_or_default() {
-            stores.remove(&(*table, task.partition));
+            let store = stores.remove(&(*table, task.partition));
+            // What cannot be read is found out by who opens it next.
+            if let Some(Ok(Some(mark))) = store.map(|store| store.mark()) {
+                self.standbys.rests(*table, task.partition, mark.changelog);
+            }
         }
+    }
+
+    /// The tables' partitions that run here, by table and partition.
+    pub(crate) fn open_stores(&self) -> Vec<((usize, u32), Arc<dyn Store>)> {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        stores.iter().map(|(of, store)| (*of, store.clone())).collect()
     }
 
     /// The partitions of a table that are here, in their order.
