@@ -77,6 +77,7 @@ pub(super) async fn start(shard: &Rc<Shard>, id: TaskId) {
             Ok(()) => return,
             Err(StartError::Retry(KafkaError::Unstable { .. })) => {
                 tracing::debug!(task = %id, "waiting for a transaction to end");
+                shard.worker.end_again();
                 backoff = backoff.min(UNSTABLE);
             }
             Err(StartError::Retry(error)) if !matches!(error, KafkaError::Refused { .. }) => {

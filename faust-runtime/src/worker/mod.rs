@@ -22,6 +22,7 @@ use crate::rpc::Replies;
 use crate::table::store::{Store, StoreError, Stores};
 use bytes::Bytes;
 use futures::FutureExt;
+use futures::future::try_join_all;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -29,7 +30,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 /// A worker: what pages, timers and tasks are bound to. Cheap to clone.
@@ -56,6 +57,8 @@ pub struct Inner {
     live: RwLock<HashSet<String>>,
     /// Transactional ids of members that are gone, and may have left a transaction open.
     departed: Mutex<BTreeSet<String>>,
+    /// Those that need not be ended again: each costs a client and some answers of a broker, and all tasks ask for it.
+    ended: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
     /// Each recovery has a thread, and its writes one disk.
     pub(crate) recoveries: Semaphore,
     /// The tasks that are here.
@@ -143,6 +146,7 @@ impl Worker {
             owners: RwLock::default(),
             live: RwLock::default(),
             departed: Mutex::default(),
+            ended: Mutex::default(),
             recoveries: Semaphore::new(RECOVERIES),
             tasks: RwLock::default(),
             partitions,
@@ -213,6 +217,7 @@ impl Worker {
             let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
             departed.extend(known.difference(&live).cloned());
             departed.retain(|id| !live.contains(id));
+            self.ended().retain(|id, _| !live.contains(id));
             *known = live;
         }
         let owners = plan.owners.into_iter().map(|(group, partition, at)| ((group, partition), at));
@@ -226,30 +231,34 @@ impl Worker {
 
     /// Ends the transactions that members who are gone have left open.
     pub(crate) async fn end_departed(&self) -> Result<(), KafkaError> {
-        loop {
-            let next = {
-                let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
-                departed.pop_first()
-            };
-            let Some(id) = next else { return Ok(()) };
-            self.end_transaction(&id).await?;
-        }
+        let departed = {
+            let departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+            departed.clone()
+        };
+        let all = departed.iter().map(|id| self.end_transaction(id));
+        try_join_all(all).await?;
+        let mut left = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        left.retain(|id| !departed.contains(id));
+        Ok(())
     }
 
-    /// Ends the transaction of an id that nobody uses any more.
+    /// Ends the transaction of an id that nobody uses any more: once, whoever asks.
     pub(crate) async fn end_transaction(&self, id: &str) -> Result<(), KafkaError> {
-        tracing::info!(id, "ending what a worker that is gone has left open");
-        match self.broker.transactional(id).await {
-            Ok(producer) => {
-                drop(producer);
-                Ok(())
-            }
-            Err(error) => {
-                let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
-                departed.insert(id.to_string());
-                Err(error)
-            }
-        }
+        let once = self.ended().entry(id.to_string()).or_default().clone();
+        let end = async || {
+            tracing::info!(id, "ending what a worker that is gone has left open");
+            self.broker.transactional(id).await.map(drop)
+        };
+        once.get_or_try_init(end).await.map(|_| ())
+    }
+
+    /// A transaction is open still: whoever is gone was not quite gone when it was ended.
+    pub(crate) fn end_again(&self) {
+        self.ended().clear();
+    }
+
+    fn ended(&self) -> MutexGuard<'_, HashMap<String, Arc<OnceCell<()>>>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where other workers reach this one; told to the group at the next join.
