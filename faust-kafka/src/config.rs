@@ -122,6 +122,7 @@ pub(crate) enum Role<'a> {
     Admin,
     Data { group: &'a str },
     Restore { group: &'a str },
+    Standby { group: &'a str },
     Member { group: &'a str, instance: Option<&'a str> },
     Producer,
     Transactional { id: &'a str },
@@ -177,6 +178,14 @@ const RESTORE: Settings = &[
     ("fetch.message.max.bytes", "4194304"),
 ];
 
+const STANDBY: Settings = &[
+    // Many partitions, of which little comes at a time, and nobody waits for it.
+    ("queued.min.messages", "10000"),
+    ("queued.max.messages.kbytes", "2048"),
+    ("fetch.min.bytes", "1"),
+    ("fetch.message.max.bytes", "1048576"),
+];
+
 const MEMBER: Settings = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
@@ -214,7 +223,7 @@ impl Role<'_> {
     }
 
     pub(crate) fn has_group(&self) -> bool {
-        matches!(self, Role::Data { .. } | Role::Restore { .. } | Role::Member { .. })
+        !matches!(self, Role::Admin | Role::Producer | Role::Transactional { .. })
     }
 
     /// A short name, for threads.
@@ -223,6 +232,7 @@ impl Role<'_> {
             Role::Admin => "admin",
             Role::Data { .. } => "data",
             Role::Restore { .. } => "restore",
+            Role::Standby { .. } => "standby",
             Role::Member { .. } => "member",
             Role::Producer => "producer",
             Role::Transactional { .. } => "txn",
@@ -234,6 +244,7 @@ impl Role<'_> {
             Role::Admin => (&[], &[]),
             Role::Data { .. } => (READER, DATA),
             Role::Restore { .. } => (READER, RESTORE),
+            Role::Standby { .. } => (READER, STANDBY),
             Role::Member { .. } => (MEMBER, &[]),
             Role::Producer => (PRODUCER, PLAIN),
             Role::Transactional { .. } => (PRODUCER, TRANSACTIONAL),
@@ -245,7 +256,9 @@ impl Role<'_> {
     fn identity(&self) -> Vec<(&'static str, String)> {
         match self {
             Role::Admin | Role::Producer => Vec::new(),
-            Role::Data { group } | Role::Restore { group } => vec![("group.id", (*group).into())],
+            Role::Data { group } | Role::Restore { group } | Role::Standby { group } => {
+                vec![("group.id", (*group).into())]
+            }
             Role::Member { group, instance } => [("group.id", *group)]
                 .into_iter()
                 .chain(instance.map(|name| ("group.instance.id", name)))

@@ -3,7 +3,7 @@
 use crate::app::topology::Topology;
 use crate::app::{App, Settings};
 use crate::commit::{Metadata, Progress};
-use crate::consumer::{Announcement, Assignment};
+use crate::consumer::Assignment;
 use crate::define::Row;
 use crate::kafka::{Assignor, Committed, MemberInfo, TopicId, TopicPartition};
 use crate::table::store::fjall::FjallStores;
@@ -122,14 +122,13 @@ impl Workers {
     pub fn losing_one<A: App>(partitions: u32, workers: u32) -> crate::Result<Self> {
         let topology = Topology::new(&A::APP, &Settings::default())
             .map_err(|errors| format!("not an app: {errors:?}"))?;
-        let assignment = Assignment::new(&topology);
+        let assignment = Assignment::new(&topology, &Settings::default());
         let topics = assignment.topics();
         let member = |worker: u32| {
-            let announcement = Announcement {
-                endpoint: format!("http://10.0.0.{worker}:6066"),
-                ids: vec![format!("bench-{worker}-0")],
-            };
-            assignment.announce(announcement);
+            assignment.announce(|to| {
+                to.endpoint = format!("http://10.0.0.{worker}:6066");
+                to.ids = vec![format!("bench-{worker}-0")];
+            });
             let mine = (0..partitions).filter(|n| n % workers == worker);
             let of = |n| topics.iter().map(move |name| TopicPartition::new(name.clone(), n));
             MemberInfo {

@@ -227,6 +227,16 @@ impl App {
         self.topics().commit(&self.id, &self.topic(topic), partition, offset, metadata);
     }
 
+    /// Where its broker is.
+    pub(crate) fn address(&self) -> &str {
+        &self.topics().address
+    }
+
+    /// Where the partitions of a declared topic end, open transactions included.
+    pub(crate) fn ends(&self, topic: &str) -> Vec<i64> {
+        self.topics().ends_of(&self.topic(topic))
+    }
+
     fn topics(&self) -> &Topics {
         self.topics.get_or_init(|| {
             let address = fs::read_to_string(self.data(0).join("broker.address")).unwrap();

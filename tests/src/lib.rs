@@ -12,11 +12,13 @@
 )]
 
 mod app;
+mod load;
 mod text;
 mod topics;
 mod worker;
 
 pub use app::{App, Finished};
+pub use load::{Arrivals, Load, longest_gap, preload};
 pub use text::{assert_rows, counted, letters, lines, words};
 pub use topics::{Record, is_development_broker};
 pub use worker::Worker;

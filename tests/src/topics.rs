@@ -80,6 +80,10 @@ impl Topics {
         ends.into_iter().map(|end| end.unwrap().unwrap()).collect()
     }
 
+    pub(crate) fn ends_of(&self, topic: &str) -> Vec<i64> {
+        self.ends(&self.partitions(topic), Isolation::ReadUncommitted)
+    }
+
     /// What a group has committed of a topic, by partition; none while a transaction is open.
     fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Option<Vec<Option<i64>>> {
         let committed = self.admin.committed(group, partitions, true, LONG).ok()?;

@@ -70,6 +70,37 @@ impl Worker {
         });
     }
 
+    /// What it says about itself.
+    pub fn status(&self) -> Value {
+        serde_json::from_str(&self.get("/status.json").1).unwrap_or_default()
+    }
+
+    /// The partitions of a topic that it processes: those of its tasks that run.
+    pub fn partitions(&self, topic: &str) -> BTreeSet<u64> {
+        let status = self.status();
+        let running = status["tasks"].as_array().into_iter().flatten();
+        let running: BTreeSet<u64> = running
+            .filter(|task| task["state"] == "running")
+            .filter_map(|task| task["partition"].as_u64())
+            .collect();
+        let sources = status["partitions"].as_array().into_iter().flatten();
+        sources
+            .filter(|at| at["topic"] == topic)
+            .filter_map(|at| at["partition"].as_u64())
+            .filter(|partition| running.contains(partition))
+            .collect()
+    }
+
+    /// The partitions of tables that it follows for others and that lack at most so many records.
+    pub fn standbys(&self, lag: u64) -> BTreeSet<u64> {
+        let status = self.status();
+        let standbys = status["standbys"].as_array().into_iter().flatten();
+        standbys
+            .filter(|standby| standby["lag"].as_u64().is_some_and(|found| found <= lag))
+            .filter_map(|standby| standby["partition"].as_u64())
+            .collect()
+    }
+
     /// The rows of a table that it owns.
     pub fn own_rows(&self, table: &str) -> BTreeMap<String, u64> {
         self.list(table, false).expect("a list")

@@ -74,10 +74,16 @@ impl Reader {
         Self::start(config, &Role::Data { group })
     }
 
-    /// A reader for recovery and standbys: larger fetches, deeper queues. Its group needs no
-    /// members and no offsets.
+    /// A reader for recovery: larger fetches, deeper queues. Its group needs no members and no
+    /// offsets.
     pub fn restore(config: &Config, group: &str) -> Result<Self> {
         Self::start(config, &Role::Restore { group })
+    }
+
+    /// A reader for standbys, which follow many partitions for a long time: smaller queues, calmer
+    /// fetches. Its group needs no members and no offsets.
+    pub fn standby(config: &Config, group: &str) -> Result<Self> {
+        Self::start(config, &Role::Standby { group })
     }
 
     fn start(config: &Config, role: &Role<'_>) -> Result<Self> {

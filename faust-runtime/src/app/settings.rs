@@ -114,6 +114,17 @@ settings! {
     /// How long a partition may take to move to another worker before the group is asked again.
     hand_over_timeout: Duration = Duration::from_secs(30), |raw, _| span(raw, Duration::from_secs(1));
 
+    /// Copies of each table's partitions on other workers, kept up to date: who takes over replays only a tail.
+    standby_replicas: usize = 0, |raw, _| number(raw, 0, 100);
+    /// What fails together with this worker, such as a zone: copies are kept apart from each other by it.
+    rack: Option<String> = None, |raw, _| optional(text(raw));
+    /// How many changelog records a worker may lack and take a partition over at once; else it warms up first.
+    acceptable_lag: u64 = 10_000, |raw, _| number(raw, 0, i64::MAX as u64);
+    /// How many partitions a worker may warm up for at a time.
+    max_warmups: usize = 2, |raw, _| number(raw, 1, 10_000);
+    /// How much of changelogs the standbys of a worker read per second: what runs has the rest of disk and network.
+    standby_rate: usize = 32 << 20, |raw, _| bytes(raw, 64 << 10);
+
     /// The folder for everything on disk. Default: the app's id and `-data`, in the working folder.
     data: Option<PathBuf> = None, |raw, _| optional(path(raw));
     /// What keeps the rows of tables: `fjall` or, as a cargo feature, `rocksdb` on disk; `memory` is restored at every start.

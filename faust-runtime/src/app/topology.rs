@@ -106,6 +106,11 @@ impl Topology {
         if errors.is_empty() { Ok(this) } else { Err(errors) }
     }
 
+    /// Whom the stores of a table belong to: those of another are set aside.
+    pub(crate) fn store_owner(&self, table: &Table) -> String {
+        format!("{} {}", self.group, table.changelog)
+    }
+
     fn add(&mut self, app: &AppDef) {
         self.agents.extend_from_slice(app.agents);
         self.external.extend(app.external.iter().map(|agent| agent.name));

@@ -1,10 +1,12 @@
-//! Who runs which task. A task is partition n of every topic of a co-partitioned group, so it moves as one. Sticky:
-//! everyone keeps what it has up to its share. Cooperative: a task that moves is first taken from its owner, and given
-//! to its receiver in the round after; the plan names it, so that the receiver can ask again if that round never comes.
+//! This worker's side of the group's assignment: what it tells, and what is decided, in the group's words. Cooperative:
+//! a task that moves is first taken from its owner, and given to its receiver in the round after; the plan names it, so
+//! that the receiver can ask again if that round never comes.
 
+use super::placement::{Candidate, Rules, place};
+use crate::app::Settings;
 use crate::app::topology::Topology;
 use crate::kafka::{Assignor, MemberInfo, MemberPlan, TopicPartition};
-use crate::partition::TaskId;
+use crate::partition::{Held, TaskId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -16,6 +18,12 @@ pub(crate) struct Announcement {
     pub(crate) endpoint: String,
     /// Its transactional ids: they are alive.
     pub(crate) ids: Vec<String>,
+    /// What fails together with it.
+    #[serde(default)]
+    pub(crate) rack: String,
+    /// Group, partition, and how much of the task's state it has.
+    #[serde(default)]
+    pub(crate) held: Vec<(usize, u32, Held)>,
 }
 
 /// What the deciding member tells each of the others.
@@ -27,6 +35,12 @@ pub(crate) struct Plan {
     pub(crate) live: Vec<String>,
     /// Tasks that are on their way to this member.
     pub(crate) coming: Vec<(usize, u32)>,
+    /// Tasks of others whose changelogs this member follows.
+    #[serde(default)]
+    pub(crate) standbys: Vec<(usize, u32)>,
+    /// Those of them that it asks for when it lacks little enough.
+    #[serde(default)]
+    pub(crate) warmups: Vec<(usize, u32)>,
     /// The endpoint that the deciding member knows of this one.
     pub(crate) endpoint: String,
 }
@@ -35,23 +49,33 @@ pub(crate) struct Plan {
 pub(crate) struct Assignment {
     /// The topics of each group.
     groups: Vec<Vec<Arc<str>>>,
+    /// Which groups have tables.
+    has_state: Vec<bool>,
+    rules: Rules,
     announcement: RwLock<Announcement>,
     plan: Mutex<Plan>,
 }
 
 impl Assignment {
-    pub(crate) fn new(topology: &Topology) -> Self {
+    pub(crate) fn new(topology: &Topology, settings: &Settings) -> Self {
         let names = |topics: &[usize]| {
             let topics = topics.iter().filter_map(|topic| topology.topics.get(*topic));
             topics.map(|topic| topic.name.clone()).collect()
         };
         let groups = topology.groups.iter().map(|group| names(&group.topics)).collect();
-        Self { groups, announcement: RwLock::default(), plan: Mutex::default() }
+        let has_state = topology.groups.iter().map(|group| !group.tables.is_empty()).collect();
+        let rules = Rules {
+            standbys: settings.standby_replicas,
+            acceptable_lag: settings.acceptable_lag,
+            max_warmups: settings.max_warmups,
+        };
+        let (announcement, plan) = (RwLock::default(), Mutex::default());
+        Self { groups, has_state, rules, announcement, plan }
     }
 
     /// What this worker tells at its next join.
-    pub(crate) fn announce(&self, announcement: Announcement) {
-        *self.announcement.write().unwrap_or_else(PoisonError::into_inner) = announcement;
+    pub(crate) fn announce(&self, change: impl FnOnce(&mut Announcement)) {
+        change(&mut self.announcement.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Where others reach this worker.
@@ -107,62 +131,6 @@ impl Assignment {
     }
 }
 
-/// Shares tasks out, group by group: everyone keeps what it has up to its share, the rest goes to who has least. The
-/// result says for each task who has it in the end.
-fn share_out(tasks: &[TaskId], owned: &[BTreeSet<TaskId>]) -> BTreeMap<TaskId, usize> {
-    let mut result = BTreeMap::new();
-    let mut has = vec![0; owned.len()];
-    for tasks in tasks.chunk_by(|a, b| a.group == b.group) {
-        share_out_group(tasks, owned, &mut has, &mut result);
-    }
-    result
-}
-
-fn share_out_group(
-    tasks: &[TaskId],
-    owned: &[BTreeSet<TaskId>],
-    has: &mut [usize],
-    result: &mut BTreeMap<TaskId, usize>,
-) {
-    let members = owned.len().max(1);
-    let (share, mut extra) = (tasks.len() / members, tasks.len() % members);
-    let mut has_here = vec![0; owned.len()];
-    let mut give = |task: TaskId, member: usize, has: &mut [usize], here: &mut [usize]| {
-        result.insert(task, member);
-        for counts in [has, here] {
-            if let Some(count) = counts.get_mut(member) {
-                *count += 1;
-            }
-        }
-    };
-    // Who has most here may keep the larger shares.
-    let mine = |member: usize| -> Vec<TaskId> {
-        let owned = owned.get(member).into_iter().flatten();
-        owned.filter(|task| tasks.contains(task)).copied().collect()
-    };
-    let mut order: Vec<usize> = (0..owned.len()).collect();
-    order.sort_by_key(|member| (std::cmp::Reverse(mine(*member).len()), has.get(*member).copied()));
-    let mut given = BTreeSet::new();
-    for member in order {
-        let mine = mine(member);
-        let mut limit = share;
-        if mine.len() > share && extra > 0 {
-            extra -= 1;
-            limit += 1;
-        }
-        let free: Vec<TaskId> = mine.into_iter().filter(|task| !given.contains(task)).collect();
-        for task in free.into_iter().take(limit) {
-            given.insert(task);
-            give(task, member, has, &mut has_here);
-        }
-    }
-    for task in tasks.iter().filter(|task| !given.contains(task)) {
-        let load = |member: &usize| (has_here.get(*member).copied(), has.get(*member).copied());
-        let Some(least) = (0..owned.len()).min_by_key(load) else { break };
-        give(*task, least, has, &mut has_here);
-    }
-}
-
 impl Assignor for Assignment {
     fn user_data(&self) -> Vec<u8> {
         let announcement = self.announcement.read().unwrap_or_else(PoisonError::into_inner);
@@ -171,48 +139,53 @@ impl Assignor for Assignment {
 
     fn assign(&self, mut members: Vec<MemberInfo>, topics: &[(Arc<str>, u32)]) -> Vec<MemberPlan> {
         members.sort_by(|a, b| a.id.cmp(&b.id));
-        let tasks = self.all_tasks(topics);
-        let owned: Vec<BTreeSet<TaskId>> = members
-            .iter()
-            .map(|member| self.complete(&member.owned.iter().cloned().collect()))
-            .collect();
         let announced: Vec<Announcement> = members
             .iter()
             .map(|member| serde_json::from_slice(&member.user_data).unwrap_or_default())
             .collect();
-        let goal = share_out(&tasks, &owned);
+        let candidates: Vec<Candidate> = members
+            .iter()
+            .zip(&announced)
+            .map(|(member, announced)| Candidate {
+                owned: self.complete(&member.owned.iter().cloned().collect()),
+                held: announced
+                    .held
+                    .iter()
+                    .map(|(group, n, held)| (id(*group, *n), *held))
+                    .collect(),
+                rack: announced.rack.clone(),
+            })
+            .collect();
+        let has_state = |task: TaskId| self.has_state.get(task.group).copied().unwrap_or_default();
+        let placed = place(&self.all_tasks(topics), &has_state, &candidates, self.rules);
         let live: Vec<String> = announced.iter().flat_map(|member| member.ids.clone()).collect();
-        let mut given: Vec<Vec<TaskId>> = vec![Vec::new(); members.len()];
-        let mut coming: Vec<Vec<(usize, u32)>> = vec![Vec::new(); members.len()];
-        let mut owners = Vec::new();
-        for (task, member) in goal {
-            let holder = owned.iter().position(|owned| owned.contains(&task));
-            let list = match holder {
-                Some(holder) if holder != member => {
-                    if let Some(coming) = coming.get_mut(member) {
-                        coming.push((task.group, task.partition));
-                    }
-                    continue;
-                }
-                _ => given.get_mut(member),
-            };
-            if let (Some(list), Some(announced)) = (list, announced.get(member)) {
-                list.push(task);
-                owners.push((task.group, task.partition, announced.endpoint.clone()));
-            }
-        }
-        let plans = members.into_iter().zip(announced).zip(given.into_iter().zip(coming));
+        let owners: Vec<(usize, u32, String)> = placed
+            .runs
+            .iter()
+            .filter_map(|(task, member)| {
+                Some((task.group, task.partition, announced.get(*member)?.endpoint.clone()))
+            })
+            .collect();
+        let plans = members.into_iter().zip(&announced).enumerate();
         plans
-            .map(|((member, announced), (given, coming))| {
+            .map(|(number, (member, announced))| {
+                let mine = |of: &BTreeMap<TaskId, usize>| {
+                    let mine = of.iter().filter(|(_, member)| **member == number);
+                    mine.map(|(task, _)| (task.group, task.partition)).collect::<Vec<_>>()
+                };
+                let copies = placed.standbys.iter().filter(|(_, at)| at.contains(&number));
                 let plan = Plan {
                     owners: owners.clone(),
                     live: live.clone(),
-                    coming,
-                    endpoint: announced.endpoint,
+                    coming: mine(&placed.coming),
+                    standbys: copies.map(|(task, _)| (task.group, task.partition)).collect(),
+                    warmups: mine(&placed.warmups),
+                    endpoint: announced.endpoint.clone(),
                 };
+                let runs = mine(&placed.runs).into_iter();
                 MemberPlan {
                     id: member.id,
-                    partitions: given.iter().flat_map(|task| self.partitions(*task)).collect(),
+                    partitions: runs.flat_map(|(group, n)| self.partitions(id(group, n))).collect(),
                     user_data: serde_json::to_vec(&plan).unwrap_or_default(),
                 }
             })
@@ -234,6 +207,20 @@ impl Plan {
     pub(crate) fn live(&self) -> HashSet<String> {
         self.live.iter().cloned().collect()
     }
+
+    /// Whose changelogs this member follows.
+    pub(crate) fn standbys(&self) -> BTreeSet<TaskId> {
+        self.standbys.iter().map(|(group, partition)| id(*group, *partition)).collect()
+    }
+
+    /// Which of them it warms up for.
+    pub(crate) fn warmups(&self) -> BTreeSet<TaskId> {
+        self.warmups.iter().map(|(group, partition)| id(*group, *partition)).collect()
+    }
+}
+
+fn id(group: usize, partition: u32) -> TaskId {
+    TaskId { group, partition }
 }
 
 #[cfg(test)]
@@ -244,6 +231,8 @@ mod tests {
         let groups = topics.iter().map(|names| names.iter().map(|name| Arc::from(*name)).collect());
         Assignment {
             groups: groups.collect(),
+            has_state: vec![true; topics.len()],
+            rules: Rules { standbys: 0, acceptable_lag: 10_000, max_warmups: 2 },
             announcement: RwLock::default(),
             plan: Mutex::default(),
         }
@@ -253,6 +242,7 @@ mod tests {
         let user_data = serde_json::to_vec(&Announcement {
             endpoint: format!("http://{id}"),
             ids: vec![format!("txn-{id}")],
+            ..Announcement::default()
         });
         MemberInfo { id: id.into(), owned, user_data: user_data.unwrap() }
     }

@@ -8,6 +8,7 @@ use crate::worker::Worker;
 use futures::future::{JoinAll, join_all};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -21,7 +22,21 @@ pub(crate) struct Control {
     running: BTreeSet<TaskId>,
     /// When to ask again for tasks that should have come.
     ask_again: Option<Instant>,
+    warming: Warming,
 }
+
+/// Tasks that this worker warms up for.
+struct Warming {
+    tasks: BTreeSet<TaskId>,
+    /// When to look whether one is ready.
+    look: Option<Instant>,
+    /// How long the group rests after it was asked for one; doubled while it gives none.
+    rest: Duration,
+}
+
+/// How often it is looked whether a task is warm, and how long the group rests at least, and at most.
+const LOOK: Duration = Duration::from_millis(500);
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 impl Control {
     pub(crate) fn new(
@@ -31,19 +46,22 @@ impl Control {
         shards: Vec<mpsc::UnboundedSender<ShardCommand>>,
     ) -> Self {
         let (owned, running) = Default::default();
-        Self { worker, assignment, member, shards, owned, running, ask_again: None }
+        let warming = Warming { tasks: BTreeSet::new(), look: None, rest: LOOK };
+        Self { worker, assignment, member, shards, owned, running, ask_again: None, warming }
     }
 
     /// Follows the group until `stop`; then hands everything over, leaves, and says so.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<oneshot::Sender<()>>) {
         let stopped = loop {
-            let ask_again = self.ask_again;
+            let (ask_again, look) = (self.ask_again, self.warming.look);
             tokio::select! {
                 stop = &mut stop => break stop.ok(),
                 event = self.member.next() => self.follow(event).await,
                 () = wait_until(ask_again) => self.ask_again(),
+                () = wait_until(look) => self.ask_for_what_is_warm(),
             }
         };
+        self.worker.standbys.follow(BTreeSet::new());
         self.stop_all().await;
         self.member.leave().await;
         if let Some(stopped) = stopped {
@@ -150,13 +168,50 @@ impl Control {
         } else {
             coming.then(|| Instant::now() + self.worker.settings.hand_over_timeout)
         };
+        // A task that is being started or stopped here is not followed yet.
+        let standbys: BTreeSet<TaskId> =
+            plan.standbys().difference(&self.running).copied().collect();
+        self.warming.learn(plan.warmups());
+        self.worker.standbys.follow(standbys);
         self.worker.learn(plan);
+    }
+
+    /// Asks for another assignment if a task that waits for this worker to warm up can come now.
+    fn ask_for_what_is_warm(&mut self) {
+        let lags =
+            self.warming.tasks.iter().map(|task| self.worker.standbys.lag(&self.worker, *task));
+        let acceptable = self.worker.settings.acceptable_lag;
+        let warm = lags.flatten().any(|lag| lag <= acceptable);
+        self.warming.look = Some(Instant::now() + if warm { self.warming.rest } else { LOOK });
+        if warm {
+            tracing::info!("warmed up: asking the group for another assignment");
+            self.warming.rest = LONGEST_REST.min(self.warming.rest * 2);
+            self.worker.tell_held();
+            self.member.rejoin();
+        }
     }
 
     fn ask_again(&mut self) {
         tracing::info!("asking the group for another assignment");
+        self.worker.tell_held();
         self.ask_again = Some(Instant::now() + self.worker.settings.hand_over_timeout);
         self.member.rejoin();
+    }
+}
+
+impl Warming {
+    /// Other tasks: those that went are warm, or not wanted any more.
+    fn learn(&mut self, tasks: BTreeSet<TaskId>) {
+        if self.tasks.difference(&tasks).next().is_some() || self.tasks.is_empty() {
+            self.rest = LOOK;
+        }
+        if tasks.is_empty() {
+            self.look = None;
+        } else {
+            // Not sooner than the group may be asked again.
+            self.look.get_or_insert_with(|| Instant::now() + LOOK);
+        }
+        self.tasks = tasks;
     }
 }
 

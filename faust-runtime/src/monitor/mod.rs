@@ -9,7 +9,7 @@ mod status;
 
 pub(crate) use meter::{AgentMeter, TableMeter};
 pub(crate) use partition::{PartitionStatus, Recovery};
-pub(crate) use status::Status;
+pub(crate) use status::{StandbyStatus, Status};
 
 use crate::app::topology::Topology;
 use crate::kafka::{Offset, TopicPartition};
@@ -50,6 +50,7 @@ struct Named<M> {
 struct Moving {
     partitions: BTreeMap<TopicPartition, PartitionStatus>,
     tasks: BTreeMap<(usize, u32), TaskState>,
+    standbys: Vec<StandbyStatus>,
 }
 
 /// Where a partition task is in its life.
@@ -163,6 +164,11 @@ impl Monitor {
     /// A task is gone.
     pub(crate) fn forget_task(&self, group: usize, partition: u32) {
         self.moving().tasks.remove(&(group, partition));
+    }
+
+    /// These partitions of tables are followed here, for others.
+    pub(crate) fn standbys(&self, all: Vec<StandbyStatus>) {
+        self.moving().standbys = all;
     }
 
     /// Whether the worker has its assignment and does its work: no task recovers, and not all of them stop.

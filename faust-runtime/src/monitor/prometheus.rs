@@ -102,6 +102,16 @@ impl Status {
                 [("table", &it.table), ("partition", &it.partition)];
             page.sample("faust_recovery_done", &labels, it.done)?;
         }
+        page.family(
+            "faust_standby_lag",
+            "gauge",
+            "Records that a copy of a table's partition lacks",
+        )?;
+        for it in &self.standbys {
+            let labels: [(&str, &dyn Display); 2] =
+                [("table", &it.table), ("partition", &it.partition)];
+            page.sample("faust_standby_lag", &labels, it.lag)?;
+        }
         Ok(())
     }
 

@@ -22,6 +22,7 @@ pub(crate) struct Status {
     pub(crate) tasks: Vec<TaskStatus>,
     pub(crate) partitions: Vec<SourceStatus>,
     pub(crate) recovery: Vec<RecoveryStatus>,
+    pub(crate) standbys: Vec<StandbyStatus>,
     pub(crate) cuts: CutStatus,
 }
 
@@ -84,6 +85,17 @@ pub(crate) struct RecoveryStatus {
     pub(crate) done: f64,
 }
 
+/// Where a copy of a table's partition stands that runs on another worker.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StandbyStatus {
+    pub(crate) table: String,
+    pub(crate) partition: u32,
+    pub(crate) at: Offset,
+    pub(crate) end: Offset,
+    /// Records that it lacks.
+    pub(crate) lag: u64,
+}
+
 /// What cuts held and how long they took.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct CutStatus {
@@ -143,6 +155,7 @@ impl Monitor {
             tasks: tasks.collect(),
             partitions,
             recovery,
+            standbys: moving.standbys.clone(),
             cuts: self.cuts(),
         }
     }

@@ -7,6 +7,7 @@ mod latest;
 mod reader;
 mod shard;
 mod source;
+pub(crate) mod standbys;
 mod start;
 mod task;
 
@@ -14,4 +15,5 @@ pub(crate) use closer::{ClosedTo, Closer};
 pub(crate) use lane::{LaneState, with_current};
 pub(crate) use reader::Delivery;
 pub(crate) use shard::{CutOrder, Shard, ShardCommand, ShardConfig};
+pub(crate) use standbys::{Held, Standbys};
 pub(crate) use task::{Task, TaskId};

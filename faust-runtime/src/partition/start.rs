@@ -6,6 +6,7 @@ use super::lane::{Current, LaneState};
 use super::reader::{Reader, ReaderOf};
 use super::shard::{Running, Shard};
 use super::source::{SourceQueue, lowest};
+use super::standbys::Writer;
 use super::task::{Task, TaskId, TaskParts};
 use crate::agent::{AgentDef, Bind, Lane, Use};
 use crate::app::{ChangedOffsets, StartAt};
@@ -78,6 +79,7 @@ pub(super) async fn start(shard: &Rc<Shard>, id: TaskId) {
             Ok(()) => return,
             Err(StartError::Retry(KafkaError::Unstable { .. })) => {
                 tracing::debug!(task = %id, "waiting for a transaction to end");
+                shard.worker.end_again();
                 backoff = backoff.min(UNSTABLE);
             }
             Err(StartError::Retry(error)) if !matches!(error, KafkaError::Refused { .. }) => {
@@ -101,13 +103,15 @@ pub(super) async fn start(shard: &Rc<Shard>, id: TaskId) {
 async fn try_start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartError> {
     let worker = &shard.worker;
     worker.monitor.task(id.group, id.partition, TaskState::Recovering);
+    // A standby of the task ends here, and what it has is taken over.
+    let writer = worker.standbys.take(id).await;
     let mut positions = find_positions(shard, id).await?;
-    let mut recovered = recover_tables(shard, id).await?;
-    check(shard, id, &mut positions, &mut recovered).await?;
+    let mut recovered = recover_tables(shard, id, &writer).await?;
+    check(shard, id, &mut positions, &mut recovered, &writer).await?;
     let task = build(shard, id, &positions, recovered);
     shard.owned.insert(id, task.epoch);
     // The claim: who owns it now and where it begins, committed before the first event.
-    shard.add(Running { task: task.clone(), lanes: Vec::new(), feeders: Vec::new() });
+    shard.add(Running { task: task.clone(), lanes: Vec::new(), feeders: Vec::new(), writer });
     shard.commit_now().await;
     run(shard, &task)?;
     worker.monitor.task(id.group, id.partition, TaskState::Running);
@@ -161,7 +165,11 @@ async fn start_offset(shard: &Shard, of: &TopicPartition) -> Result<Offset, Kafk
 }
 
 /// Brings the stores of the group's tables up to date, away from the shard's thread.
-async fn recover_tables(shard: &Shard, id: TaskId) -> Result<Vec<(usize, Recovered)>, StartError> {
+async fn recover_tables(
+    shard: &Shard,
+    id: TaskId,
+    writer: &Writer,
+) -> Result<Vec<(usize, Recovered)>, StartError> {
     let worker = shard.worker.clone();
     let tables =
         worker.topology.groups.get(id.group).map(|group| group.tables.clone()).unwrap_or_default();
@@ -169,7 +177,10 @@ async fn recover_tables(shard: &Shard, id: TaskId) -> Result<Vec<(usize, Recover
     for index in tables {
         let _turn = shard.worker.recoveries.acquire().await;
         let worker = worker.clone();
+        // Nobody else writes before the thread ends, even if the start is given up meanwhile.
+        let writer = writer.clone();
         let done = worker.clone().place.run("recovery", move || async move {
+            let _writer = writer;
             recover_table(&worker, index, id.partition).await
         });
         match done.await {
@@ -196,13 +207,14 @@ async fn recover_table(
             *said = Instant::now();
             tracing::info!(changelog = %of, from, at, to, "recovering");
         }
+        worker.standbys.reached(index, partition, at, Some(to));
         worker.monitor.partition(&of, |status| {
             status.position = at;
             status.end = to;
             status.recovery = Some(Recovery { table: table.name.clone(), from, at, to });
         });
     };
-    let owner = format!("{} {}", worker.topology.group, table.changelog);
+    let owner = worker.topology.store_owner(table);
     let recovered =
         recover(&*worker.broker, &*worker.stores_of_worker, &owner, &table.name, &of, &report)
             .await?;
@@ -219,6 +231,7 @@ async fn check(
     id: TaskId,
     positions: &mut [Position],
     recovered: &mut Vec<(usize, Recovered)>,
+    writer: &Writer,
 ) -> Result<(), StartError> {
     let worker = &shard.worker;
     let has_state = recovered.iter().any(|(_, table)| table.store.len() > 0);
@@ -245,7 +258,7 @@ async fn check(
                 position.start = start_offset(shard, &position.of).await?;
                 position.metadata = None;
             }
-            reset_tables(shard, id, recovered).await
+            reset_tables(shard, id, recovered, writer).await
         }
         None => {
             let Some(position) = positions.get(strange) else { return Ok(()) };
@@ -277,6 +290,7 @@ async fn reset_tables(
     shard: &Shard,
     id: TaskId,
     recovered: &mut Vec<(usize, Recovered)>,
+    writer: &Writer,
 ) -> Result<(), StartError> {
     let worker = &shard.worker;
     for (index, _) in recovered.drain(..) {
@@ -286,7 +300,7 @@ async fn reset_tables(
         worker.broker.delete_records(vec![(of, end)]).await?;
         worker.stores_of_worker.set_aside(&table.name, id.partition)?;
     }
-    *recovered = recover_tables(shard, id).await?;
+    *recovered = recover_tables(shard, id, writer).await?;
     Ok(())
 }
 

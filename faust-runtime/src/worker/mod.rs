@@ -14,14 +14,15 @@ pub(crate) use topics::TopicsError;
 
 use crate::app::topology::{Topology, TopologyError};
 use crate::app::{AppDef, Settings};
-use crate::consumer::{Announcement, Assignment, Plan};
+use crate::consumer::{Assignment, Plan};
 use crate::kafka::{Broker, KafkaError, Producer, TopicId, partition_for};
 use crate::monitor::Monitor;
-use crate::partition::TaskId;
+use crate::partition::{Standbys, TaskId};
 use crate::rpc::Replies;
 use crate::table::store::{Store, StoreError, Stores};
 use bytes::Bytes;
 use futures::FutureExt;
+use futures::future::try_join_all;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -29,7 +30,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 /// A worker: what pages, timers and tasks are bound to. Cheap to clone.
@@ -48,6 +49,7 @@ pub struct Inner {
     /// What it is known by for as long as its slot of the data folder exists.
     pub(crate) id: String,
     assignment: Arc<Assignment>,
+    pub(crate) standbys: Standbys,
     /// The stores of the tables' partitions that are here, by table and partition; absent while they recover.
     stores: RwLock<HashMap<(usize, u32), Arc<dyn Store>>>,
     /// Where the tasks of others are, by group and partition.
@@ -55,6 +57,8 @@ pub struct Inner {
     live: RwLock<HashSet<String>>,
     /// Transactional ids of members that are gone, and may have left a transaction open.
     departed: Mutex<BTreeSet<String>>,
+    /// Those that need not be ended again: each costs a client and some answers of a broker, and all tasks ask for it.
+    ended: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
     /// Each recovery has a thread, and its writes one disk.
     pub(crate) recoveries: Semaphore,
     /// The tasks that are here.
@@ -129,7 +133,8 @@ impl Worker {
         let producer = Mutex::new(broker.producer()?);
         Ok(Self(Arc::new(Inner {
             monitor: Monitor::new(&topology),
-            assignment: Arc::new(Assignment::new(&topology)),
+            assignment: Arc::new(Assignment::new(&topology, &settings)),
+            standbys: Standbys::default(),
             topology,
             settings: Arc::new(settings),
             broker,
@@ -141,6 +146,7 @@ impl Worker {
             owners: RwLock::default(),
             live: RwLock::default(),
             departed: Mutex::default(),
+            ended: Mutex::default(),
             recoveries: Semaphore::new(RECOVERIES),
             tasks: RwLock::default(),
             partitions,
@@ -211,6 +217,7 @@ impl Worker {
             let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
             departed.extend(known.difference(&live).cloned());
             departed.retain(|id| !live.contains(id));
+            self.ended().retain(|id, _| !live.contains(id));
             *known = live;
         }
         let owners = plan.owners.into_iter().map(|(group, partition, at)| ((group, partition), at));
@@ -224,37 +231,48 @@ impl Worker {
 
     /// Ends the transactions that members who are gone have left open.
     pub(crate) async fn end_departed(&self) -> Result<(), KafkaError> {
-        loop {
-            let next = {
-                let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
-                departed.pop_first()
-            };
-            let Some(id) = next else { return Ok(()) };
-            self.end_transaction(&id).await?;
-        }
+        let departed = {
+            let departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+            departed.clone()
+        };
+        let all = departed.iter().map(|id| self.end_transaction(id));
+        try_join_all(all).await?;
+        let mut left = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        left.retain(|id| !departed.contains(id));
+        Ok(())
     }
 
-    /// Ends the transaction of an id that nobody uses any more.
+    /// Ends the transaction of an id that nobody uses any more: once, whoever asks.
     pub(crate) async fn end_transaction(&self, id: &str) -> Result<(), KafkaError> {
-        tracing::info!(id, "ending what a worker that is gone has left open");
-        match self.broker.transactional(id).await {
-            Ok(producer) => {
-                drop(producer);
-                Ok(())
-            }
-            Err(error) => {
-                let mut departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
-                departed.insert(id.to_string());
-                Err(error)
-            }
-        }
+        let once = self.ended().entry(id.to_string()).or_default().clone();
+        let end = async || {
+            tracing::info!(id, "ending what a worker that is gone has left open");
+            self.broker.transactional(id).await.map(drop)
+        };
+        once.get_or_try_init(end).await.map(|_| ())
+    }
+
+    /// A transaction is open still: whoever is gone was not quite gone when it was ended.
+    pub(crate) fn end_again(&self) {
+        self.ended().clear();
+    }
+
+    fn ended(&self) -> MutexGuard<'_, HashMap<String, Arc<OnceCell<()>>>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where other workers reach this one; told to the group at the next join.
     pub(crate) fn announce(&self, endpoint: String) {
         let ids =
             (0..self.settings.shards.max(1)).map(|shard| self.transactional_id(shard)).collect();
-        self.assignment.announce(Announcement { endpoint, ids });
+        let rack = self.settings.rack.clone().unwrap_or_default();
+        self.assignment.announce(|to| (to.endpoint, to.ids, to.rack) = (endpoint, ids, rack));
+    }
+
+    /// What this worker has of tasks' state; told to the group at the next join.
+    pub(crate) fn tell_held(&self) {
+        let held = self.standbys.held(self);
+        self.assignment.announce(|to| to.held = held);
     }
 
     fn transactional_id(&self, shard: usize) -> String {
@@ -309,8 +327,18 @@ impl Worker {
         let tables = self.topology.groups.get(task.group).map(|group| group.tables.as_slice());
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
         for table in tables.unwrap_or_default() {
-            stores.remove(&(*table, task.partition));
+            let store = stores.remove(&(*table, task.partition));
+            // What cannot be read is found out by who opens it next.
+            if let Some(Ok(Some(mark))) = store.map(|store| store.mark()) {
+                self.standbys.rests(*table, task.partition, mark.changelog);
+            }
         }
+    }
+
+    /// The tables' partitions that run here, by table and partition.
+    pub(crate) fn open_stores(&self) -> Vec<((usize, u32), Arc<dyn Store>)> {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        stores.iter().map(|(of, store)| (*of, store.clone())).collect()
     }
 
     /// The partitions of a table that are here, in their order.

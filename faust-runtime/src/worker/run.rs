@@ -4,7 +4,7 @@ use super::{Worker, WorkerError};
 use crate::commit::{Committer, Owned};
 use crate::consumer::Control;
 use crate::kafka::{At, KafkaError, MemberConfig, TopicPartition};
-use crate::partition::{CutOrder, Shard, ShardCommand, ShardConfig};
+use crate::partition::{CutOrder, Shard, ShardCommand, ShardConfig, standbys};
 use crate::schedule::TimerDef;
 use futures::FutureExt;
 use std::collections::BTreeMap;
@@ -34,6 +34,12 @@ impl Running {
         let mut shards = Vec::new();
         for number in 0..count {
             shards.push(start_shard(&worker, number, count, &owned)?);
+        }
+        if worker.topology.groups.iter().any(|group| !group.tables.is_empty()) {
+            worker.standbys.find(&worker);
+            worker.tell_held();
+            let follower = worker.clone();
+            worker.spawn("faust-standby", move || standbys::run(follower));
         }
         let member = worker.broker.join(MemberConfig {
             topics: worker.assignment.topics(),

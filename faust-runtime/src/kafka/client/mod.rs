@@ -47,6 +47,7 @@ struct Inner {
     requests: Semaphore,
     data: Once<Reader>,
     restore: Once<Reader>,
+    standby: Once<Reader>,
     plain: Once<Arc<native::Producer>>,
     /// Lends its metadata to transactions.
     member: RwLock<Option<Arc<native::Member>>>,
@@ -92,6 +93,7 @@ impl Client {
             requests: Semaphore::new(REQUESTS),
             data: Once::default(),
             restore: Once::default(),
+            standby: Once::default(),
             plain: Once::default(),
             member: RwLock::new(None),
             topics: Mutex::default(),
@@ -179,8 +181,15 @@ impl Inner {
     }
 
     fn restoring(&self) -> Result<Reader, KafkaError> {
-        let group = format!("{}-restore", self.group);
-        self.restore.get(|| Reader::restore(&self.config, &group))
+        self.restore.get(|| Reader::restore(&self.config, &self.restore_group()))
+    }
+
+    fn following(&self) -> Result<Reader, KafkaError> {
+        self.standby.get(|| Reader::standby(&self.config, &self.restore_group()))
+    }
+
+    fn restore_group(&self) -> String {
+        format!("{}-restore", self.group)
     }
 
     /// The member, once joined.
@@ -335,6 +344,10 @@ impl Broker for Client {
 
     fn restore(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
         source::open(&self.0.restoring()?, of, from)
+    }
+
+    fn follow(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
+        source::open(&self.0.following()?, of, from)
     }
 
     fn topic_id(&self, name: &str) -> TopicId {

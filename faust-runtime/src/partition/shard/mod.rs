@@ -3,6 +3,7 @@
 mod cuts;
 mod outputs;
 
+use super::standbys::Writer;
 use super::start;
 use super::task::{Task, TaskId};
 use crate::app::Guarantee;
@@ -73,6 +74,8 @@ pub(crate) struct Running {
     pub(crate) task: Rc<Task>,
     pub(crate) lanes: Vec<JoinHandle<()>>,
     pub(crate) feeders: Vec<JoinHandle<()>>,
+    /// Its stores are written by it alone.
+    pub(crate) writer: Writer,
 }
 
 /// How long a task that goes may take for the events that it is at; then they are rolled back and run elsewhere.
@@ -186,7 +189,9 @@ impl Shard {
 
     fn forget(&self, id: TaskId) {
         let running = self.tasks.borrow_mut().remove(&id);
+        let mut writer = None;
         if let Some(running) = running {
+            writer = Some(running.writer);
             for feeder in running.feeders {
                 feeder.abort();
             }
@@ -198,6 +203,8 @@ impl Shard {
         }
         self.worker.close_stores(id);
         self.worker.monitor.forget_task(id.group, id.partition);
+        // Last of all: a standby of the task may begin.
+        drop(writer);
     }
 
     fn settled(&self) -> Option<Vec<(crate::kafka::TopicPartition, i64)>> {

@@ -45,12 +45,7 @@ pub(crate) async fn recover(
     of: &TopicPartition,
     report: Report<'_>,
 ) -> Result<Recovered, RecoveryError> {
-    let log = vec![of.clone()];
-    // The end with open transactions: what is behind the last stable offset may still be committed.
-    let asked = (broker.offsets(log.clone(), At::Start), broker.offsets(log, At::End));
-    let (start, end) = try_join(asked.0, asked.1).await?;
-    let (start, end) = (first(start), first(end));
-    let (store, mut mark) = open(stores, owner, table, of, start, end)?;
+    let (store, mut mark, end) = opened(broker, stores, owner, table, of).await?;
     let from = mark.changelog;
     let mut replayed = 0;
     while mark.changelog < end {
@@ -71,6 +66,23 @@ pub(crate) async fn recover(
         }
     }
     Ok(Recovered { store, mark, replayed })
+}
+
+/// Opens a store that fits its changelog, a new one if need be; and where the changelog ends.
+pub(super) async fn opened(
+    broker: &dyn Broker,
+    stores: &dyn Stores,
+    owner: &str,
+    table: &str,
+    of: &TopicPartition,
+) -> Result<(Arc<dyn Store>, Mark, Offset), RecoveryError> {
+    let log = vec![of.clone()];
+    // The end with open transactions: what is behind the last stable offset may still be committed.
+    let asked = (broker.offsets(log.clone(), At::Start), broker.offsets(log, At::End));
+    let (start, end) = try_join(asked.0, asked.1).await?;
+    let (start, end) = (first(start), first(end));
+    let (store, mark) = open(stores, owner, table, of, start, end)?;
+    Ok((store, mark, end))
 }
 
 fn open(
@@ -122,7 +134,7 @@ async fn read(
 }
 
 /// Writes one batch, the newest value of each key, with the position that it reaches.
-fn apply(batch: &Batch, store: &dyn Store, mark: &mut Mark) -> Result<u64, StoreError> {
+pub(super) fn apply(batch: &Batch, store: &dyn Store, mark: &mut Mark) -> Result<u64, StoreError> {
     let mut newest: HashMap<&[u8], Option<&[u8]>> = HashMap::new();
     for index in 0..batch.messages.len() {
         let Some(message) = batch.messages.get(index) else { break };

@@ -19,6 +19,7 @@ pub(super) struct World {
     pub(super) disks: Vec<Disk>,
     pub(super) guarantee: Guarantee,
     pub(super) offsets: Option<ChangedOffsets>,
+    pub(super) standbys: usize,
 }
 
 /// A worker that can be killed.
@@ -79,7 +80,7 @@ impl Member {
             .await;
     }
 
-    pub(super) async fn stop(mut self) {
+    pub(super) async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             self.local.run_until(running.stop()).await;
         }
@@ -122,6 +123,7 @@ impl World {
             disks: (0..workers).map(|_| Disk::default()).collect(),
             guarantee,
             offsets: None,
+            standbys: 0,
         }
     }
 
@@ -144,6 +146,7 @@ impl World {
             settings: Settings {
                 guarantee: self.guarantee,
                 offsets: self.offsets,
+                standby_replicas: self.standbys,
                 shards: 1,
                 ..Settings::default()
             },

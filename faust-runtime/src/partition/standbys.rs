@@ -1,0 +1,295 @@
+//! Standbys: tasks of others whose changelogs are followed here, on a thread of its own, and what is here of tasks'
+//! state at all. Whoever writes the stores of a task holds its [`Writer`]: its recovery and the task itself, or its
+//! standby.
+
+use super::TaskId;
+use crate::kafka::{At, KafkaError, Offset, TopicPartition};
+use crate::monitor::StandbyStatus;
+use crate::table::changelog::{Pace, RecoveryError, Watch, follow};
+use crate::worker::Worker;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::sleep;
+
+/// How much of a task's changelogs somebody has, summed over its tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    /// The next offsets.
+    pub(crate) at: Offset,
+    /// The ends, where they are known: by who runs the task, restores it or follows it.
+    pub(crate) end: Option<Offset>,
+    /// It is a standby now.
+    pub(crate) follows: bool,
+}
+
+impl Held {
+    /// How many records are missing, as far as is known.
+    pub(crate) fn lag(&self) -> Option<u64> {
+        Some(u64::try_from(self.end?.saturating_sub(self.at)).unwrap_or(0))
+    }
+}
+
+/// The right to write the stores of a task: one at a time has it.
+pub(crate) type Writer = Arc<OwnedMutexGuard<()>>;
+
+/// The standbys of a worker.
+#[derive(Default)]
+pub(crate) struct Standbys {
+    wanted: watch::Sender<BTreeSet<TaskId>>,
+    writers: Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>,
+    /// What is here of tables' partitions that are not open: followed, being recovered, or left from before.
+    copies: Mutex<BTreeMap<(usize, u32), Held>>,
+}
+
+impl Standbys {
+    /// Follows these tasks from now on, and no others. They do not run here.
+    pub(crate) fn follow(&self, tasks: BTreeSet<TaskId>) {
+        self.wanted.send_if_modified(|wanted| {
+            let news = *wanted != tasks;
+            *wanted = tasks;
+            news
+        });
+    }
+
+    /// The task comes to run here: ends its standby and gives the right to write its stores.
+    pub(crate) async fn take(&self, task: TaskId) -> Writer {
+        self.wanted.send_if_modified(|wanted| wanted.remove(&task));
+        self.writer(task).await
+    }
+
+    async fn writer(&self, task: TaskId) -> Writer {
+        let lock = {
+            let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+            writers.entry(task).or_default().clone()
+        };
+        Arc::new(lock.lock_owned().await)
+    }
+
+    fn copies(&self) -> MutexGuard<'_, BTreeMap<(usize, u32), Held>> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody reads a table's partition from its changelog and is here.
+    pub(crate) fn reached(&self, table: usize, partition: u32, at: Offset, end: Option<Offset>) {
+        let mut copies = self.copies();
+        let copy = copies.entry((table, partition)).or_default();
+        copy.at = at;
+        copy.end = end.or(copy.end);
+    }
+
+    /// A store lies here that nobody writes.
+    pub(crate) fn rests(&self, table: usize, partition: u32, at: Offset) {
+        self.copies().insert((table, partition), Held { at, ..Held::default() });
+    }
+
+    /// How many records a standby lacks; `None` if it is not one, or does not know yet.
+    pub(crate) fn lag(&self, worker: &Worker, task: TaskId) -> Option<u64> {
+        let copies = self.copies();
+        let tables = worker.topology.groups.get(task.group)?.tables.iter();
+        tables
+            .map(|table| copies.get(&(*table, task.partition)).filter(|copy| copy.follows)?.lag())
+            .sum()
+    }
+
+    /// What this worker has of tasks' state.
+    pub(crate) fn held(&self, worker: &Worker) -> Vec<(usize, u32, Held)> {
+        let mut all = self.copies().clone();
+        for (of, store) in worker.open_stores() {
+            if let Ok(Some(mark)) = store.mark() {
+                let at = mark.changelog;
+                all.insert(of, Held { at, end: Some(at), follows: false });
+            }
+        }
+        let mut held = Vec::new();
+        for (number, group) in worker.topology.groups.iter().enumerate() {
+            let mut tasks: BTreeMap<u32, Vec<&Held>> = BTreeMap::new();
+            for ((table, partition), copy) in &all {
+                if group.tables.contains(table) {
+                    tasks.entry(*partition).or_default().push(copy);
+                }
+            }
+            held.extend(tasks.into_iter().map(|(partition, copies)| {
+                let ends = copies.iter().map(|copy| copy.end).sum();
+                let sum = Held {
+                    at: copies.iter().map(|copy| copy.at).sum(),
+                    end: if copies.len() == group.tables.len() { ends } else { None },
+                    follows: copies.iter().all(|copy| copy.follows),
+                };
+                (number, partition, sum)
+            }));
+        }
+        held
+    }
+
+    /// Looks at what lies in the stores before anything runs.
+    pub(crate) fn find(&self, worker: &Worker) {
+        for (index, table) in worker.topology.tables.iter().enumerate() {
+            let owner = worker.topology.store_owner(table);
+            for partition in worker.stores_of_worker.partitions(&table.name) {
+                let store = worker.stores_of_worker.open(&table.name, partition);
+                // What cannot be read is found out, and mended, by who needs it.
+                if let Ok(Some(mark)) = store.and_then(|store| store.mark())
+                    && mark.owner == owner
+                {
+                    self.rests(index, partition, mark.changelog);
+                }
+            }
+        }
+    }
+}
+
+/// From one look at the ends of changelogs to the next.
+const LOOK: Duration = Duration::from_secs(1);
+/// From a failure to the next try.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Follows what is wanted until the worker stops. Stores are written on this thread.
+pub(crate) async fn run(worker: Worker) {
+    let mut wanted = worker.standbys.wanted.subscribe();
+    let pace = Rc::new(Pace::new(worker.settings.standby_rate));
+    let _looking = Ended(spawn_local(worker.clone().watched("standbys", look(worker.clone()))));
+    let mut following: BTreeMap<TaskId, Ended> = BTreeMap::new();
+    loop {
+        let now = wanted.borrow_and_update().clone();
+        following.retain(|task, _| now.contains(task));
+        for task in now {
+            following.entry(task).or_insert_with(|| {
+                let standby = standby(worker.clone(), task, pace.clone());
+                Ended(spawn_local(worker.clone().watched("a standby", standby)))
+            });
+        }
+        tokio::select! {
+            changed = wanted.changed() => if changed.is_err() { return },
+            () = worker.stopping() => return,
+        }
+    }
+}
+
+/// Something that runs until this is dropped.
+struct Ended(JoinHandle<()>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Follows one task; what fails is tried again.
+async fn standby(worker: Worker, task: TaskId, pace: Rc<Pace>) {
+    let _writer = worker.standbys.writer(task).await;
+    tracing::debug!(%task, "following");
+    let tables = worker.topology.groups.get(task.group).map(|group| group.tables.as_slice());
+    let tables = tables.unwrap_or_default();
+    loop {
+        let all = tables.iter().map(|table| follow_table(&worker, *table, task.partition, &pace));
+        let Err(error) = try_join_all(all).await else { return };
+        match error {
+            RecoveryError::Kafka(error @ KafkaError::OutOfRange { .. }) => {
+                tracing::info!(%task, %error, "the standby has fallen behind its changelog and begins anew");
+            }
+            error => tracing::warn!(%task, %error, "the standby is interrupted; trying again"),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// One table of a standby, while it is followed.
+struct Following<'a> {
+    worker: &'a Worker,
+    table: usize,
+    partition: u32,
+    pace: &'a Pace,
+}
+
+impl Watch for Following<'_> {
+    fn reached(&self, at: Offset, end: Option<Offset>) {
+        let mut copies = self.worker.standbys.copies();
+        let copy = copies.entry((self.table, self.partition)).or_default();
+        *copy = Held { at, end: end.or(copy.end), follows: true };
+    }
+
+    fn expired(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn pace(&self) -> &Pace {
+        self.pace
+    }
+}
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        if let Some(copy) = self.worker.standbys.copies().get_mut(&(self.table, self.partition)) {
+            *copy = Held { at: copy.at, ..Held::default() };
+        }
+    }
+}
+
+async fn follow_table(
+    worker: &Worker,
+    table: usize,
+    partition: u32,
+    pace: &Pace,
+) -> Result<(), RecoveryError> {
+    let Some(declared) = worker.topology.tables.get(table) else { return Ok(()) };
+    let of = TopicPartition::new(declared.changelog.clone(), partition);
+    let owner = worker.topology.store_owner(declared);
+    let watch = Following { worker, table, partition, pace };
+    let stores = &*worker.stores_of_worker;
+    follow(&*worker.broker, stores, &owner, &declared.name, &of, &watch)
+        .await
+        .map(|never| match never {})
+}
+
+/// Keeps up to date where changelogs end, and what others and people are told of it.
+async fn look(worker: Worker) {
+    loop {
+        sleep(LOOK).await;
+        let followed: Vec<(usize, u32)> = {
+            let copies = worker.standbys.copies();
+            copies.iter().filter(|(_, copy)| copy.follows).map(|(of, _)| *of).collect()
+        };
+        let changelog = |(table, partition): &(usize, u32)| {
+            let table = worker.topology.tables.get(*table)?;
+            Some(TopicPartition::new(table.changelog.clone(), *partition))
+        };
+        let of: Vec<TopicPartition> = followed.iter().filter_map(changelog).collect();
+        if !of.is_empty() {
+            match worker.broker.offsets(of, At::End).await {
+                Ok(ends) => {
+                    let mut copies = worker.standbys.copies();
+                    for (of, end) in followed.iter().zip(ends) {
+                        if let Some(copy) = copies.get_mut(of).filter(|copy| copy.follows) {
+                            copy.end = Some(end);
+                        }
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "the lag of standbys is not up to date"),
+            }
+        }
+        worker.monitor.standbys(statuses(&worker));
+        worker.tell_held();
+    }
+}
+
+fn statuses(worker: &Worker) -> Vec<StandbyStatus> {
+    let copies = worker.standbys.copies();
+    let followed = copies.iter().filter(|(_, copy)| copy.follows);
+    followed
+        .filter_map(|((table, partition), copy)| {
+            Some(StandbyStatus {
+                table: worker.topology.tables.get(*table)?.name.to_string(),
+                partition: *partition,
+                at: copy.at,
+                end: copy.end.unwrap_or(copy.at),
+                lag: copy.lag().unwrap_or(0),
+            })
+        })
+        .collect()
+}
