@@ -173,6 +173,13 @@ impl Lane {
         ] {
             headers.push((name.into(), value.into_bytes()));
         }
+        let bytes = message.key.map_or(0, <[u8]>::len) + message.value.map_or(0, <[u8]>::len);
+        let fits = bytes <= self.state.record_limit();
+        if !fits {
+            // Its place says where the record itself is.
+            headers.push(("faust-left-out".into(), bytes.to_string().into_bytes()));
+        }
+        let value = message.value.filter(|_| fits);
         let topic = task.worker.dead_letters();
         let partitions = task.worker.partitions_of(topic).unwrap_or(1);
         let staged = self.state.stage(|outbox| {
@@ -187,7 +194,7 @@ impl Lane {
                     }))
                 },
                 |out| {
-                    Ok(message.value.is_some_and(|value| {
+                    Ok(value.is_some_and(|value| {
                         out.extend_from_slice(value);
                         true
                     }))

@@ -2,7 +2,7 @@
 //! never fetches, so that a rebalance disturbs nobody who stays.
 
 use super::Assignment;
-use crate::kafka::{Member, MemberEvent, TopicPartition};
+use crate::kafka::{KafkaError, Member, MemberEvent, TopicPartition};
 use crate::partition::{ShardCommand, TaskId};
 use crate::worker::Worker;
 use futures::future::{JoinAll, join_all};
@@ -114,6 +114,9 @@ impl Control {
                 }
                 self.learn_plan();
                 self.member.answer();
+            }
+            MemberEvent::Failed(error @ KafkaError::Refused { .. }) => {
+                self.worker.fail(error.to_string());
             }
             MemberEvent::Failed(error) => {
                 tracing::warn!(%error, "the group cannot be followed at the moment");

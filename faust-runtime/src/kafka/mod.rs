@@ -104,6 +104,8 @@ pub(crate) trait Broker: Send + Sync {
     fn source(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError>;
     /// Reads a changelog partition from an offset, apart from the sources.
     fn restore(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError>;
+    /// The largest record that can be sent, key and value together.
+    fn record_limit(&self) -> usize;
     /// A small number for a topic's name, which records to send carry.
     fn topic_id(&self, name: &str) -> TopicId;
     /// A handle of the worker's plain idempotent producer.
@@ -311,4 +313,10 @@ pub(crate) enum TxnError {
     /// The outcome is unknown, or this producer is done for: make a new one and look at the committed offsets.
     #[error("{0}")]
     Unknown(String),
+    /// The brokers take no record as large as one of these.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It will fail again until somebody changes what the text names: a permission, a limit, a setting.
+    #[error("{0}")]
+    Lasting(String),
 }

@@ -163,8 +163,12 @@ fn start_shard(
     let id = worker.transactional_id(number);
     let (cuts, mut orders) = mpsc::unbounded_channel::<CutOrder>();
     let (broker, committer_id, owned_by) = (worker.broker.clone(), id.clone(), owned.clone());
+    let failing = worker.clone();
     worker.spawn(&format!("faust-commit-{number}"), move || async move {
-        let mut committer = Committer::open(broker, committer_id, owned_by).await;
+        let mut committer = match Committer::open(broker, committer_id, owned_by).await {
+            Ok(committer) => committer,
+            Err(error) => return failing.fail(error.to_string()),
+        };
         while let Some((cut, outcome)) = orders.recv().await {
             let result = committer.commit(cut).await;
             let _ = outcome.send(result);

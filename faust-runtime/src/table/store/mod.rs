@@ -78,6 +78,9 @@ pub(crate) enum StoreError {
         /// What serde said.
         cause: String,
     },
+    /// A row is larger than a record may be; the text names everything.
+    #[error("{0}")]
+    TooLarge(String),
     /// The files are damaged: the store is set aside and rebuilt from its changelog.
     #[error("{path} is damaged: {cause}")]
     Damaged {

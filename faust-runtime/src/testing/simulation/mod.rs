@@ -2,6 +2,7 @@
 //! sequential run gives, and under exactly-once the outputs as well.
 
 mod app;
+mod errors;
 mod hand_overs;
 mod kills;
 mod offsets;
