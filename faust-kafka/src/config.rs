@@ -170,7 +170,8 @@ const DATA: Settings = &[
 
 const RESTORE: Settings = &[
     ("queued.min.messages", "100000"),
-    ("queued.max.messages.kbytes", "32768"),
+    // Several partitions are read at a time.
+    ("queued.max.messages.kbytes", "8192"),
     // What is to be recovered is there already: only its end is waited for, and then there is less than any minimum.
     ("fetch.min.bytes", "1"),
     ("fetch.wait.max.ms", "10"),

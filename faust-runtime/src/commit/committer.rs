@@ -9,6 +9,7 @@ use crate::kafka::{
 };
 use crate::partition::TaskId;
 use crate::table::store::{StoreBatch, StoreError};
+use crate::time::Timestamp;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -210,7 +211,7 @@ impl Committer {
                 .collect();
             for table in &task.tables {
                 let highest = highest.next().copied().flatten();
-                let reached = write(table, highest, &sources)?;
+                let reached = write(table, highest, &sources, self.broker.now())?;
                 outcome.reached.push((task.task, table.table, reached));
             }
             outcome.committed.push(task.task);
@@ -225,12 +226,14 @@ fn write(
     table: &TableCut,
     highest: Option<Offset>,
     sources: &[(String, Offset, String)],
+    now: Timestamp,
 ) -> Result<Offset, StoreError> {
     let mut mark = table.store.mark()?.unwrap_or_else(|| table.mark.clone());
     if let Some(highest) = highest {
         mark.changelog = mark.changelog.max(highest + 1);
     }
     mark.sources = sources.to_vec();
+    mark.at = now.as_millis();
     if !table.is_empty() {
         let rows = table
             .rows

@@ -80,6 +80,12 @@ pub(crate) trait Broker: Send + Sync {
     fn topics(&self) -> BoxFuture<'_, Result<Vec<(Arc<str>, u32)>, KafkaError>>;
     /// Creates topics; one that exists already is left as it is.
     fn create_topics(&self, topics: Vec<NewTopic>) -> BoxFuture<'_, Result<(), KafkaError>>;
+    /// A setting of a topic; `None` where it cannot be known.
+    fn topic_setting(
+        &self,
+        topic: &str,
+        name: &'static str,
+    ) -> BoxFuture<'_, Result<Option<String>, KafkaError>>;
     /// Offsets of partitions, in their order.
     fn offsets(
         &self,

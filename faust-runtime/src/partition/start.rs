@@ -201,9 +201,16 @@ async fn recover_table(
         });
     };
     let owner = format!("{} {}", worker.topology.group, table.changelog);
-    let recovered =
-        recover(&*worker.broker, &*worker.stores_of_worker, &owner, &table.name, &of, &report)
-            .await?;
+    let recovered = recover(
+        &*worker.broker,
+        &*worker.stores_of_worker,
+        &owner,
+        &table.name,
+        &of,
+        &worker.restore_pace,
+        &report,
+    )
+    .await?;
     worker.monitor.forget_partition(&of);
     if recovered.replayed > 0 {
         tracing::info!(changelog = %of, records = recovered.replayed, "recovered");

@@ -19,6 +19,7 @@ use crate::kafka::{Broker, KafkaError, Producer, TopicId, partition_for};
 use crate::monitor::Monitor;
 use crate::partition::TaskId;
 use crate::rpc::Replies;
+use crate::table::changelog::Pace;
 use crate::table::store::{Store, StoreError, Stores};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -57,6 +58,8 @@ pub struct Inner {
     departed: Mutex<BTreeSet<String>>,
     /// Each recovery has a thread, and its writes one disk.
     pub(crate) recoveries: Semaphore,
+    /// How fast all of them together may read.
+    pub(crate) restore_pace: Pace,
     /// The tasks that are here.
     tasks: RwLock<BTreeSet<TaskId>>,
     partitions: HashMap<TopicId, u32>,
@@ -131,7 +134,6 @@ impl Worker {
             monitor: Monitor::new(&topology),
             assignment: Arc::new(Assignment::new(&topology)),
             topology,
-            settings: Arc::new(settings),
             broker,
             place,
             replies,
@@ -142,6 +144,8 @@ impl Worker {
             live: RwLock::default(),
             departed: Mutex::default(),
             recoveries: Semaphore::new(RECOVERIES),
+            restore_pace: Pace::new(settings.restore_rate),
+            settings: Arc::new(settings),
             tasks: RwLock::default(),
             partitions,
             producer,

@@ -273,6 +273,26 @@ impl Broker for Client {
         })
     }
 
+    fn topic_setting(
+        &self,
+        topic: &str,
+        name: &'static str,
+    ) -> BoxFuture<'_, Result<Option<String>, KafkaError>> {
+        let topic = topic.to_string();
+        self.request(move |inner| {
+            let settings = inner.admin.topic_config(&topic, TIMEOUT);
+            match settings.map_err(|error| inner.unreachable("settings of a topic", error)) {
+                Ok(settings) => {
+                    let found = settings.into_iter().find(|entry| entry.name == name);
+                    Ok(found.and_then(|entry| entry.value))
+                }
+                // Not everybody is allowed to know.
+                Err(KafkaError::Refused { .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
     fn offsets(
         &self,
         of: Vec<TopicPartition>,

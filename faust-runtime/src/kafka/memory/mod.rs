@@ -36,6 +36,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     topics: BTreeMap<Arc<str>, Vec<Log>>,
+    /// What topics were created with.
+    settings: HashMap<Arc<str>, Vec<(String, String)>>,
     ids: Vec<Arc<str>>,
     txns: HashMap<u64, TxnState>,
     next_txn: u64,
@@ -94,6 +96,13 @@ impl Cluster {
             .topics
             .entry(topic.into())
             .or_insert_with(|| (0..partitions).map(|_| Log::default()).collect());
+    }
+
+    /// Gives a topic a setting.
+    #[cfg(test)]
+    pub(crate) fn set(&self, topic: &str, name: &str, value: &str) {
+        let mut state = self.lock();
+        state.settings.entry(topic.into()).or_default().push((name.into(), value.into()));
     }
 
     /// Commits from outside, as an operator's tool does.
@@ -178,8 +187,25 @@ impl Broker for Connection {
             self.process.step("create topics").await;
             for topic in topics {
                 self.cluster.create(&topic.name, topic.partitions);
+                self.cluster.lock().settings.entry(topic.name).or_insert(topic.config);
             }
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn topic_setting(
+        &self,
+        topic: &str,
+        name: &'static str,
+    ) -> BoxFuture<'_, Result<Option<String>, KafkaError>> {
+        let topic = topic.to_string();
+        async move {
+            self.process.step("settings of a topic").await;
+            let state = self.cluster.lock();
+            let settings = state.settings.get(&*topic).map(Vec::as_slice).unwrap_or_default();
+            let found = settings.iter().find(|(known, _)| known == name);
+            Ok(found.map(|(_, value)| value.clone()))
         }
         .boxed()
     }

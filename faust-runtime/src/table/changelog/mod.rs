@@ -1,5 +1,10 @@
 //! The changelog: cuts write it (`commit/`), recovery reads it back into the store.
 
+mod load;
+mod pace;
 mod recovery;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use pace::Pace;
 pub(crate) use recovery::{Recovered, RecoveryError, recover};
