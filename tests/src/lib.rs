@@ -12,11 +12,13 @@
 )]
 
 mod app;
+mod broker;
 mod text;
 mod topics;
 mod worker;
 
 pub use app::{App, Finished};
+pub use broker::BrokerProcess;
 pub use text::{assert_rows, counted, letters, lines, words};
 pub use topics::{Record, is_development_broker};
 pub use worker::Worker;

@@ -184,6 +184,8 @@ pub(crate) enum MemberEvent {
     Revoked { partitions: Vec<TopicPartition>, lost: bool },
     /// Membership failed; the client goes on trying unless the worker stops.
     Failed(KafkaError),
+    /// This member is done for, such as one whose name another has taken: what it had is lost. Join again.
+    Dead(KafkaError),
 }
 
 /// Who gets which partition, decided by one member for all.
@@ -225,6 +227,14 @@ pub(crate) struct Batch {
     pub(crate) end: Option<Offset>,
     /// Whether the log ended with it, as far as was known: a hint that there is time to send what waits.
     pub(crate) caught_up: bool,
+}
+
+impl Batch {
+    /// Where the next record can be, as far as this one tells.
+    pub(crate) fn reaches(&self) -> Option<Offset> {
+        let last = self.messages.len().checked_sub(1).and_then(|last| self.messages.get(last));
+        self.end.max(last.map(|message| message.offset + 1))
+    }
 }
 
 /// The records of a batch.

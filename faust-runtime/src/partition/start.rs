@@ -387,7 +387,7 @@ fn run(shard: &Rc<Shard>, task: &Rc<Task>) -> Result<(), StartError> {
         let reader = worker.broker.source(&source.of, from)?;
         let (source, worker) = (source.clone(), worker.clone());
         feeders.push(spawn_local(async move {
-            let error = source.feed(reader).await;
+            let error = source.feed(&*worker.broker, reader, from).await;
             worker.fail(format!("reading {} ended: {error}", source.of));
         }));
     }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dev-broker")]
 pub(crate) mod dev_broker;
+mod outage;
 mod place;
 mod run;
 pub(crate) mod slot;

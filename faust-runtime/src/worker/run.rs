@@ -1,6 +1,6 @@
 //! Running and stopping: shards, their committers, the group, and the user's tasks and timers.
 
-use super::{Worker, WorkerError};
+use super::{Worker, WorkerError, outage};
 use crate::commit::{Committer, Owned};
 use crate::consumer::Control;
 use crate::kafka::{At, KafkaError, MemberConfig, TopicPartition};
@@ -35,16 +35,18 @@ impl Running {
         for number in 0..count {
             shards.push(start_shard(&worker, number, count, &owned)?);
         }
-        let member = worker.broker.join(MemberConfig {
+        let config = MemberConfig {
             topics: worker.assignment.topics(),
             instance_id: Some(format!("{}-{}", worker.topology.group, worker.id)),
             assignor: worker.assignment.clone(),
-        })?;
+        };
         let control =
-            Control::new(worker.clone(), worker.assignment.clone(), member, shards.clone());
+            Control::new(worker.clone(), worker.assignment.clone(), config, shards.clone())?;
         let (stop, stopped) = oneshot::channel();
         worker.spawn("faust-control", move || control.run(stopped));
         let watch = worker.clone().watched("watching the topics", watch_partitions(worker.clone()));
+        worker.place.spawn_user(watch.boxed());
+        let watch = worker.clone().watched("watching the broker", outage::watch(worker.clone()));
         worker.place.spawn_user(watch.boxed());
         let unfinished = Arc::new(AtomicUsize::new(worker.topology.tasks.len()));
         let jobs = start_jobs(&worker, &unfinished);
@@ -82,7 +84,10 @@ impl Running {
             if self.unfinished.load(Ordering::Acquire) > 0 {
                 continue;
             }
-            let now = self.at_end().await?;
+            let now = match self.at_end().await {
+                Err(KafkaError::Unreachable { .. } | KafkaError::Failed { .. }) => None,
+                now => now?,
+            };
             if now.is_some() && now == before {
                 return Ok(());
             }

@@ -32,9 +32,7 @@ impl Loader {
 
     /// Takes what was read.
     pub(super) fn take(&mut self, batch: Batch) {
-        let last = batch.messages.len().checked_sub(1).and_then(|last| batch.messages.get(last));
-        let behind = last.map(|message| message.offset + 1);
-        self.at = [batch.end, behind].into_iter().flatten().fold(self.at, Offset::max);
+        self.at = batch.reaches().unwrap_or(self.at).max(self.at);
         if batch.messages.len() > 0 {
             self.bytes += batch.messages.bytes() + batch.messages.len() * size_of::<Entry<'_>>();
             self.batches.push(batch);

@@ -8,7 +8,7 @@ use futures::future::try_join;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// A store that has everything that is committed.
 pub(crate) struct Recovered {
@@ -18,6 +18,8 @@ pub(crate) struct Recovered {
     pub(crate) replayed: u64,
 }
 
+/// So long nothing may come before reading is begun again.
+const STALLED: Duration = Duration::from_secs(60);
 /// How long it rests when it was interrupted.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -168,7 +170,9 @@ async fn read(
 ) -> Result<Box<dyn Source>, KafkaError> {
     let mut reader = reader?;
     while loader.at() < end && loader.bytes() < pace.share() {
-        let batch = poll_fn(|cx| reader.poll_batch(cx)).await?;
+        let next = timeout(STALLED, poll_fn(|cx| reader.poll_batch(cx))).await;
+        let batch =
+            next.map_err(|_| KafkaError::failed("reading", "nothing has come for 60 s"))??;
         pace.take(batch.messages.bytes()).await;
         loader.take(batch);
         report(loader.at().min(end));
