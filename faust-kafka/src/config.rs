@@ -136,6 +136,9 @@ const COMMON: Settings = &[
     ("allow.auto.create.topics", "false"),
     // Brokers close idle connections; nobody needs to hear of it.
     ("log.connection.close", "false"),
+    // A connection on which nothing comes any more is given up after this; the default of a minute is a minute lost.
+    ("socket.timeout.ms", "15000"),
+    ("socket.keepalive.enable", "true"),
     ("enable.metrics.push", "false"),
     // A client leaves its first connection for the one to a broker that it has learnt of, and lets half of this pass
     // between the two.
@@ -171,7 +174,8 @@ const DATA: Settings = &[
 
 const RESTORE: Settings = &[
     ("queued.min.messages", "100000"),
-    ("queued.max.messages.kbytes", "32768"),
+    // Several partitions are read at a time.
+    ("queued.max.messages.kbytes", "8192"),
     // What is to be recovered is there already: only its end is waited for, and then there is less than any minimum.
     ("fetch.min.bytes", "1"),
     ("fetch.wait.max.ms", "10"),
@@ -208,6 +212,8 @@ const PRODUCER: Settings = &[
 const PLAIN: Settings = &[
     // What is sent is waited for: by whoever reads it, and by the commit that covers it.
     ("linger.ms", "1"),
+    // An outage ends, however long it takes; whoever cannot wait has a deadline.
+    ("message.timeout.ms", "0"),
 ];
 
 const TRANSACTIONAL: Settings = &[

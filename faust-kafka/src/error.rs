@@ -170,6 +170,8 @@ impl Error {
             | Self::Assignor { .. }
             | Self::Fatal { .. } => true,
             Self::Request { code, .. } | Self::Partition { code, .. } => code.is_refusal(),
+            Self::Delivery { code, .. } => code.is_refusal() || *code == Code::MESSAGE_TOO_LARGE,
+            Self::Txn(error) => error.kind == TxnErrorKind::Lasting,
             _ => false,
         }
     }
@@ -244,20 +246,23 @@ pub struct TxnError {
     pub text: String,
 }
 
-/// What to do about a failed transactional call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What to do about a failed transactional call; each asks for more than the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum TxnErrorKind {
     /// Make the same call again.
     Retriable,
     /// Abort the transaction; nothing of it takes effect.
     Abortable,
-    /// The producer is of no use any more: start a new one. Nothing of the transaction takes
-    /// effect.
-    Fatal,
     /// The outcome is unknown: start a new producer with the same id, call `init`, and look at the
     /// committed offsets.
     TimedOut,
+    /// The producer is of no use any more: start a new one with the same id, call `init`, and look at the committed
+    /// offsets.
+    Fatal,
+    /// As [`Fatal`](Self::Fatal), and the next one will fail as well until somebody changes what the text names: a
+    /// permission, a limit, a setting.
+    Lasting,
 }
 
 impl TxnErrorKind {
@@ -265,9 +270,11 @@ impl TxnErrorKind {
         match self {
             Self::Retriable => "make the call again",
             Self::Abortable => "abort the transaction and begin a new one",
-            Self::Fatal => "start a new producer",
-            Self::TimedOut => {
+            Self::TimedOut | Self::Fatal => {
                 "start a new producer with the same id and look at the committed offsets"
+            }
+            Self::Lasting => {
+                "trying again is of no use: allow it, raise the limit, or correct the setting"
             }
         }
     }

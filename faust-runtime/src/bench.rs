@@ -61,7 +61,8 @@ const LANE: u32 = 1;
 impl<T: Row> Cached<T> {
     /// An empty one.
     pub fn new() -> crate::Result<Self> {
-        let budget = crate::table::Budget { limit: usize::MAX, ..Default::default() };
+        let budget =
+            crate::table::Budget { limit: usize::MAX, row_limit: usize::MAX, ..Default::default() };
         Ok(Self(Cache::new(TableInit {
             index: 0,
             partition: 0,

@@ -101,6 +101,32 @@ pub enum HandleError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A row has become larger than a record may be: keep less in a row, or raise `message.max.bytes`.
+    #[error(
+        "table `{table}`: the row of key {key} takes {bytes} bytes in its changelog, where {limit} are allowed: keep less in one row, or raise `message.max.bytes` under `[kafka]` and `max.message.bytes` of the changelog"
+    )]
+    RowTooLarge {
+        /// The table.
+        table: &'static str,
+        /// The key, as text.
+        key: String,
+        /// Key and value, encoded.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A record is larger than Kafka takes: send less at a time, or raise `message.max.bytes`.
+    #[error(
+        "an event of agent `{agent}` sends a record of {bytes} bytes, where {limit} are allowed: send less at a time, or raise `message.max.bytes` under `[kafka]` and `max.message.bytes` of the topic"
+    )]
+    RecordTooLarge {
+        /// The agent.
+        agent: &'static str,
+        /// Key and value, encoded.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// An agent asked for a key that only it could process: it would wait for itself.
     #[error(
         "agent `{agent}` asks agent `{asked}` for a key of its own partition, which waits for this very event: send it with `cast`, or compute it here"

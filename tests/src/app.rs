@@ -45,6 +45,13 @@ impl App {
         app
     }
 
+    /// As [`new`](Self::new), with a broker that somebody else has started.
+    pub fn at(address: &str, program: &'static str, sources: &'static [&'static str]) -> Self {
+        let app = Self::of(program, sources, false).set("broker", address);
+        app.topics.get_or_init(|| Topics::at(address.into(), None));
+        app
+    }
+
     /// As [`new`](Self::new), without a broker: its processes share one data folder, and the development broker in it.
     pub fn sharing(program: &'static str, sources: &'static [&'static str]) -> Self {
         Self::of(program, sources, true)

@@ -12,12 +12,14 @@
 )]
 
 mod app;
+mod broker;
 mod load;
 mod text;
 mod topics;
 mod worker;
 
 pub use app::{App, Finished};
+pub use broker::BrokerProcess;
 pub use load::{Arrivals, Load, longest_gap, preload};
 pub use text::{assert_rows, counted, letters, lines, words};
 pub use topics::{Record, is_development_broker};

@@ -162,9 +162,13 @@ impl Deliveries {
         self.outcome()
     }
 
+    /// Why the first record that failed has failed.
+    pub fn failure(&self) -> Option<Error> {
+        self.0.first_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn outcome(&self) -> Result<()> {
-        let first = self.0.first_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        first.clone().map_or(Ok(()), Err)
+        self.failure().map_or(Ok(()), Err)
     }
 
     /// Counts a record as sent; what is returned goes with it.

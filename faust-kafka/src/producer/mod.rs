@@ -1,5 +1,6 @@
 //! Sending records, plainly or in transactions.
 
+mod class;
 mod deliveries;
 mod partitioner;
 mod send;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka_sys as sys;
 
-use super::send::Sender;
+use super::{class, send::Sender};
 use crate::{
     Code, Config, Deliveries, GroupMetadata, Record, Result, SendError, TopicHandle,
     TopicPartition, TxnError, TxnErrorKind,
@@ -138,23 +138,22 @@ impl TransactionalProducer {
     }
 }
 
-/// Before a transaction there is nothing whose outcome could be unknown.
 const INIT: &str = "init";
 
 fn outcome(call: &'static str, error: *mut sys::rd_kafka_error_t) -> Result<(), TxnError> {
     // SAFETY: what a call returned, taken once.
     unsafe { NativeError::take(error) }.map_err(|error| {
-        let kind = if error.fatal {
-            TxnErrorKind::Fatal
+        let client = if error.fatal {
+            Some(TxnErrorKind::Fatal)
         } else if error.abortable {
-            TxnErrorKind::Abortable
-        } else if error.code == Code::TIMED_OUT && call != INIT {
-            TxnErrorKind::TimedOut
-        } else if error.retriable {
-            TxnErrorKind::Retriable
+            Some(TxnErrorKind::Abortable)
         } else {
-            // Calls in the wrong order and the like: the state is not what the caller thinks it is.
-            TxnErrorKind::Fatal
+            error.retriable.then_some(TxnErrorKind::Retriable)
+        };
+        let kind = match class::kind(error.code, client) {
+            // Before a transaction there is nothing whose outcome could be unknown.
+            TxnErrorKind::TimedOut if call == INIT => TxnErrorKind::Retriable,
+            kind => kind,
         };
         TxnError { kind, call, code: error.code, text: error.text }
     })

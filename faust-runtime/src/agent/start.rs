@@ -208,6 +208,13 @@ impl Lane {
         ] {
             headers.push((name.into(), value.into_bytes()));
         }
+        let bytes = letter.key.map_or(0, <[u8]>::len) + letter.value.map_or(0, <[u8]>::len);
+        let fits = bytes <= self.state.record_limit();
+        if !fits {
+            // Its place says where the record itself is.
+            headers.push(("faust-left-out".into(), bytes.to_string().into_bytes()));
+        }
+        let value = letter.value.filter(|_| fits);
         let append = |bytes: Option<&[u8]>, out: &mut Vec<u8>| {
             out.extend_from_slice(bytes.unwrap_or_default());
             Ok(bytes.is_some())
@@ -220,7 +227,7 @@ impl Lane {
                 Some(letter.timestamp),
                 headers,
                 |out| append(letter.key, out),
-                |out| append(letter.value, out),
+                |out| append(value, out),
                 |_| task.id.partition % partitions.max(1),
             )
         });

@@ -163,6 +163,8 @@ settings! {
     queue_bytes: usize = 8 << 20, |raw, _| bytes(raw, 64 << 10);
     /// Decoded rows kept in memory, per worker.
     cache_bytes: usize = 256 << 20, |raw, _| bytes(raw, 1 << 20);
+    /// How many bytes a second a worker reads back from changelogs at the most. Default: no limit.
+    restore_rate: Option<usize> = None, |raw, _| optional(bytes(raw, 64 << 10));
     /// What one event may stage: its sends and its rows.
     stage_bytes: usize = 16 << 20, |raw, _| bytes(raw, 64 << 10);
 

@@ -4,10 +4,13 @@
 use super::cut::{Cut, Outbox, TableCut};
 use super::progress::Metadata;
 use crate::kafka::{
-    Broker, KafkaError, Offset, Outgoing, SendError, TopicPartition, Transactional, TxnError,
+    Broker, Committed, KafkaError, Offset, Outgoing, SendError, TopicPartition, Transactional,
+    TxnError,
 };
 use crate::partition::TaskId;
 use crate::table::store::{StoreBatch, StoreError};
+use crate::time::Timestamp;
+use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,8 +38,8 @@ impl Owned {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum CommitError {
-    /// A record cannot be sent: the cause says why.
-    #[error("a record of a cut cannot be sent: {0}")]
+    /// It cannot be committed, now or later: the cause says why.
+    #[error("a cut cannot be committed: {0}")]
     Refused(String),
     /// Outputs were not delivered; the events that sent them are not committed and run again.
     #[error("outputs were not delivered: {0}")]
@@ -71,9 +74,13 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 impl Committer {
     /// Opens the transactional producer `id`; what an earlier one left open is aborted.
-    pub(crate) async fn open(broker: Arc<dyn Broker>, id: String, owned: Owned) -> Self {
-        let producer = initialised(&*broker, &id).await;
-        Self { broker, id, producer, owned }
+    pub(crate) async fn open(
+        broker: Arc<dyn Broker>,
+        id: String,
+        owned: Owned,
+    ) -> Result<Self, CommitError> {
+        let producer = initialised(&*broker, &id).await?;
+        Ok(Self { broker, id, producer, owned })
     }
 
     /// Commits a cut. It is sent again until it is in or nothing of it is owned any more.
@@ -93,14 +100,19 @@ impl Committer {
                     self.store(&cut, &highest, &mut outcome)?;
                     return Ok(outcome);
                 }
-                Err(Attempt::Refused(cause)) => return Err(CommitError::Refused(cause)),
+                Err(Attempt::Refused(cause)) | Err(Attempt::Failed(TxnError::Lasting(cause))) => {
+                    return Err(CommitError::Refused(cause));
+                }
+                Err(Attempt::Failed(TxnError::TooLarge(cause))) => {
+                    return Err(CommitError::Refused(format!("{cause}{}", largest(&cut))));
+                }
                 Err(Attempt::Failed(error)) => error,
             };
             outcome.aborted += 1;
             tracing::warn!(%error, id = self.id, "a transaction failed; what is still owned is sent again");
             let aborted = match &error {
                 TxnError::Abortable(_) => self.producer.abort().await,
-                TxnError::Unknown(_) => Err(error),
+                TxnError::Unknown(_) | TxnError::Lasting(_) | TxnError::TooLarge(_) => Err(error),
             };
             if aborted.is_err() {
                 self.settle_unknown(&mut cut, &mut outcome).await?;
@@ -163,13 +175,13 @@ impl Committer {
         cut: &mut Cut,
         outcome: &mut Outcome,
     ) -> Result<(), CommitError> {
-        self.producer = initialised(&*self.broker, &self.id).await;
+        self.producer = initialised(&*self.broker, &self.id).await?;
         let of: Vec<TopicPartition> = cut
             .tasks
             .iter()
             .filter_map(|task| Some(task.offsets.first()?.partition.clone()))
             .collect();
-        let committed = stable_committed(&*self.broker, of.clone()).await;
+        let committed = stable_committed(&*self.broker, of.clone()).await?;
         let mut is_in = of.iter().zip(&committed).map(|(of, commit)| {
             let commit = commit.as_ref()?;
             let metadata = Metadata::decode(of, commit).ok().flatten()?;
@@ -199,7 +211,7 @@ impl Committer {
                 .collect();
             for table in &task.tables {
                 let highest = highest.next().copied().flatten();
-                let reached = write(table, highest, &sources)?;
+                let reached = write(table, highest, &sources, self.broker.now())?;
                 outcome.reached.push((task.task, table.table, reached));
             }
             outcome.committed.push(task.task);
@@ -214,12 +226,14 @@ fn write(
     table: &TableCut,
     highest: Option<Offset>,
     sources: &[(String, Offset, String)],
+    now: Timestamp,
 ) -> Result<Offset, StoreError> {
     let mut mark = table.store.mark()?.unwrap_or_else(|| table.mark.clone());
     if let Some(highest) = highest {
         mark.changelog = mark.changelog.max(highest + 1);
     }
     mark.sources = sources.to_vec();
+    mark.at = now.as_millis();
     if !table.is_empty() {
         let rows = table
             .rows
@@ -235,33 +249,71 @@ fn write(
     Ok(mark.changelog)
 }
 
+/// The largest row of a cut, for the message that says that it is too large.
+fn largest(cut: &Cut) -> String {
+    let rows = cut.tasks.iter().flat_map(|task| &task.tables).flat_map(|table| {
+        table.rows.iter().map(move |row| {
+            let value = row.value.as_ref().map_or(0, |value| value.len());
+            (row.key.len() + value, table, row)
+        })
+    });
+    rows.max_by_key(|(bytes, ..)| *bytes).map_or_else(String::new, |(bytes, table, row)| {
+        format!(
+            "; the largest row is of table `{}`, key {}, {bytes} bytes: keep less in one row, or raise `max.message.bytes` \
+             of its changelog",
+            table.name,
+            String::from_utf8_lossy(table.slice(&row.key))
+        )
+    })
+}
+
 enum Attempt {
     Refused(String),
     Failed(TxnError),
 }
 
-async fn initialised(broker: &dyn Broker, id: &str) -> Box<dyn Transactional> {
-    let mut backoff = BACKOFF;
-    loop {
-        match broker.transactional(id).await {
-            Ok(producer) => return producer,
-            Err(error) => tracing::warn!(%error, id, "no transactional producer yet; trying again"),
-        }
-        sleep(backoff).await;
-        backoff = LONGEST.min(backoff * 2);
-    }
+async fn initialised(broker: &dyn Broker, id: &str) -> Result<Box<dyn Transactional>, CommitError> {
+    persist(
+        || broker.transactional(id),
+        |error| {
+            tracing::warn!(%error, id, "no transactional producer yet; trying again");
+        },
+    )
+    .await
 }
 
 /// The group's committed offsets, waited for until no transaction has any pending.
 async fn stable_committed(
     broker: &dyn Broker,
     of: Vec<TopicPartition>,
-) -> Vec<Option<crate::kafka::Committed>> {
+) -> Result<Vec<Option<Committed>>, CommitError> {
+    persist(
+        || broker.committed(of.clone(), true),
+        |error| match error {
+            KafkaError::Unstable { .. } => {
+                tracing::debug!(%error, "the committed offsets are not known yet");
+            }
+            error => {
+                tracing::warn!(%error, "the committed offsets are not known yet; trying again")
+            }
+        },
+    )
+    .await
+}
+
+/// Asks until there is an answer, or one that will always be the same.
+async fn persist<'a, T>(
+    ask: impl Fn() -> BoxFuture<'a, Result<T, KafkaError>>,
+    say: impl Fn(&KafkaError),
+) -> Result<T, CommitError> {
     let mut backoff = BACKOFF;
     loop {
-        match broker.committed(of.clone(), true).await {
-            Ok(committed) => return committed,
-            Err(error) => tracing::debug!(%error, "the committed offsets are not known yet"),
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error @ KafkaError::Refused { .. }) => {
+                return Err(CommitError::Refused(error.to_string()));
+            }
+            Err(error) => say(&error),
         }
         sleep(backoff).await;
         backoff = LONGEST.min(backoff * 2);

@@ -34,6 +34,8 @@ pub(crate) struct TaskCut {
 pub(crate) struct TableCut {
     /// The table's index in the topology.
     pub(crate) table: usize,
+    /// What it is declared as, for messages.
+    pub(crate) name: &'static str,
     pub(crate) changelog: TopicId,
     pub(crate) partition: u32,
     pub(crate) store: Arc<dyn Store>,
@@ -90,6 +92,21 @@ impl Outbox {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How large the last record is, key and value together.
+    pub(crate) fn last_bytes(&self) -> usize {
+        let part = |range: &Option<Range<u32>>| range.as_ref().map_or(0, |range| range.len());
+        self.entries.last().map_or(0, |entry| part(&entry.key) + part(&entry.value))
+    }
+
+    /// Drops the last record.
+    pub(crate) fn pop(&mut self) {
+        if let Some(entry) = self.entries.pop()
+            && let Some(start) = entry.key.or(entry.value).map(|range| range.start)
+        {
+            self.bytes.truncate(start as usize);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

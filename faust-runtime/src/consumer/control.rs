@@ -2,7 +2,7 @@
 //! never fetches, so that a rebalance disturbs nobody who stays.
 
 use super::Assignment;
-use crate::kafka::{Member, MemberEvent, TopicPartition};
+use crate::kafka::{KafkaError, Member, MemberConfig, MemberEvent, TopicPartition};
 use crate::partition::{ShardCommand, TaskId};
 use crate::worker::Worker;
 use futures::future::{JoinAll, join_all};
@@ -23,6 +23,10 @@ pub(crate) struct Control {
     /// When to ask again for tasks that should have come.
     ask_again: Option<Instant>,
     warming: Warming,
+    /// How the group is joined.
+    config: MemberConfig,
+    /// When a member was done for.
+    deaths: Vec<Instant>,
 }
 
 /// Tasks that this worker warms up for.
@@ -38,16 +42,32 @@ struct Warming {
 const LOOK: Duration = Duration::from_millis(500);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
+/// So often within a minute a member may be done for.
+const DEATHS: usize = 3;
+
 impl Control {
     pub(crate) fn new(
         worker: Worker,
         assignment: Arc<Assignment>,
-        member: Box<dyn Member>,
+        config: MemberConfig,
         shards: Vec<mpsc::UnboundedSender<ShardCommand>>,
-    ) -> Self {
-        let (owned, running) = Default::default();
+    ) -> Result<Self, KafkaError> {
+        let member = worker.broker.join(config.clone())?;
+        let (owned, running, deaths) = Default::default();
+        let ask_again = None;
         let warming = Warming { tasks: BTreeSet::new(), look: None, rest: LOOK };
-        Self { worker, assignment, member, shards, owned, running, ask_again: None, warming }
+        Ok(Self {
+            worker,
+            assignment,
+            member,
+            shards,
+            owned,
+            running,
+            ask_again,
+            warming,
+            config,
+            deaths,
+        })
     }
 
     /// Follows the group until `stop`; then hands everything over, leaves, and says so.
@@ -86,6 +106,9 @@ impl Control {
                         self.member.answer();
                     }
                     MemberEvent::Failed(_) => {}
+                    MemberEvent::Dead(_) => {
+                        self.stop_tasks(&all, true).await;
+                    }
                 }
             }
         }
@@ -133,9 +156,37 @@ impl Control {
                 self.learn_plan();
                 self.member.answer();
             }
+            MemberEvent::Dead(error) => self.join_again(error).await,
+            MemberEvent::Failed(error @ KafkaError::Refused { .. }) => {
+                self.worker.fail(error.to_string());
+            }
             MemberEvent::Failed(error) => {
                 tracing::warn!(%error, "the group cannot be followed at the moment");
             }
+        }
+    }
+
+    /// Takes the place of the member that is done for. After an outage that is mostly its own: brokers take requests
+    /// that it has given up, join it twice, and think the second one another process.
+    async fn join_again(&mut self, error: KafkaError) {
+        let all = std::mem::take(&mut self.running);
+        self.owned.clear();
+        self.worker.assigned(BTreeSet::new());
+        self.worker.monitor.rebalanced();
+        self.stop_tasks(&all, true).await;
+        let now = Instant::now();
+        self.deaths.retain(|death| now.duration_since(*death) < Duration::from_secs(60));
+        self.deaths.push(now);
+        if self.deaths.len() > DEATHS {
+            self.worker.fail(format!(
+                "{error}; that came {DEATHS} times in a minute: another process uses the same data folder, or a copy of it"
+            ));
+            return;
+        }
+        tracing::warn!(%error, "this worker has lost its place in the group, and joins again");
+        match self.worker.broker.join(self.config.clone()) {
+            Ok(member) => self.member = member,
+            Err(error) => self.worker.fail(error.to_string()),
         }
     }
 

@@ -150,6 +150,7 @@ impl<T: Records + 'static> AgentInput for Event<T> {
                         poll_fn(|cx| poll_guarded(call.as_mut(), cx)).await
                     };
                     let done = done.and_then(|reply| rpc::reply(lane.state(), &delivery, &reply));
+                    let done = done.and_then(|()| lane.state().check_rows());
                     let Err(error) = done else { break };
                     if !lane.again(&delivery, &error, &mut attempt).await {
                         break;

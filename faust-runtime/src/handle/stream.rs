@@ -59,6 +59,8 @@ struct Turn {
     single: Cell<usize>,
     /// Whether this call of the function has got its only event.
     single_given: Cell<bool>,
+    /// Why the turn could not be settled: it has failed.
+    refused: RefCell<Option<crate::Error>>,
 }
 
 impl Turn {
@@ -68,6 +70,10 @@ impl Turn {
             return;
         }
         let state = self.lane.state();
+        if let Err(error) = state.check_rows() {
+            *self.refused.borrow_mut() = Some(error);
+            return;
+        }
         if let Err(error) = state.settle(&self.events.take()) {
             state.task.worker.fail(error.to_string());
         }
@@ -75,6 +81,10 @@ impl Turn {
 
     fn poll_delivery(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
         self.settle();
+        if self.refused.borrow().is_some() {
+            // The function is not called again for this turn: see `run`.
+            return Poll::Pending;
+        }
         if let Some(delivery) = self.next_again() {
             return Poll::Ready(delivery);
         }
@@ -151,6 +161,7 @@ fn run<T: OwnedRecord, A: Agent<Input = Stream<T>>>(
         again: RefCell::default(),
         single: Cell::new(0),
         single_given: Cell::new(false),
+        refused: RefCell::default(),
     });
     Box::pin(async move {
         let mut attempt = 0;
@@ -161,13 +172,20 @@ fn run<T: OwnedRecord, A: Agent<Input = Stream<T>>>(
             let stream = Stream { turn: turn.clone(), record: PhantomData };
             let done = {
                 let mut call = pin!(call::<A>(stream, &mut params));
-                poll_fn(|cx| poll_guarded(call.as_mut(), cx)).await
+                poll_fn(|cx| {
+                    let polled = poll_guarded(call.as_mut(), cx);
+                    turn.refused.take().map_or(polled, |error| Poll::Ready(Err(error)))
+                })
+                .await
             };
             turn.alive.set(0);
+            let done = done.and_then(|_| {
+                turn.settle();
+                turn.refused.take().map_or(Ok(()), Err)
+            });
             match done {
-                Ok(_) => {
+                Ok(()) => {
                     attempt = 0;
-                    turn.settle();
                     let idle = before == turn.lane.state().reader.taken()
                         && again == turn.again.borrow().len();
                     if idle && !turn.lane.stopping() {

@@ -80,6 +80,12 @@ pub(crate) trait Broker: Send + Sync {
     fn topics(&self) -> BoxFuture<'_, Result<Vec<(Arc<str>, u32)>, KafkaError>>;
     /// Creates topics; one that exists already is left as it is.
     fn create_topics(&self, topics: Vec<NewTopic>) -> BoxFuture<'_, Result<(), KafkaError>>;
+    /// A setting of a topic; `None` where it cannot be known.
+    fn topic_setting(
+        &self,
+        topic: &str,
+        name: &'static str,
+    ) -> BoxFuture<'_, Result<Option<String>, KafkaError>>;
     /// Offsets of partitions, in their order.
     fn offsets(
         &self,
@@ -106,6 +112,8 @@ pub(crate) trait Broker: Send + Sync {
     fn restore(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError>;
     /// Follows a changelog partition from an offset, apart from both: for standbys.
     fn follow(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError>;
+    /// The largest record that can be sent, key and value together.
+    fn record_limit(&self) -> usize;
     /// A small number for a topic's name, which records to send carry.
     fn topic_id(&self, name: &str) -> TopicId;
     /// A handle of the worker's plain idempotent producer.
@@ -178,6 +186,8 @@ pub(crate) enum MemberEvent {
     Revoked { partitions: Vec<TopicPartition>, lost: bool },
     /// Membership failed; the client goes on trying unless the worker stops.
     Failed(KafkaError),
+    /// This member is done for, such as one whose name another has taken: what it had is lost. Join again.
+    Dead(KafkaError),
 }
 
 /// Who gets which partition, decided by one member for all.
@@ -219,6 +229,14 @@ pub(crate) struct Batch {
     pub(crate) end: Option<Offset>,
     /// Whether the log ended with it, as far as was known: a hint that there is time to send what waits.
     pub(crate) caught_up: bool,
+}
+
+impl Batch {
+    /// Where the next record can be, as far as this one tells.
+    pub(crate) fn reaches(&self) -> Option<Offset> {
+        let last = self.messages.len().checked_sub(1).and_then(|last| self.messages.get(last));
+        self.end.max(last.map(|message| message.offset + 1))
+    }
 }
 
 /// The records of a batch.
@@ -313,4 +331,10 @@ pub(crate) enum TxnError {
     /// The outcome is unknown, or this producer is done for: make a new one and look at the committed offsets.
     #[error("{0}")]
     Unknown(String),
+    /// The brokers take no record as large as one of these.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It will fail again until somebody changes what the text names: a permission, a limit, a setting.
+    #[error("{0}")]
+    Lasting(String),
 }

@@ -13,10 +13,11 @@ pub(crate) use status::{StandbyStatus, Status};
 
 use crate::app::topology::Topology;
 use crate::kafka::{Offset, TopicPartition};
+use crate::time::Timestamp;
 use meter::CutMeter;
 use rate::Rates;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ struct Inner {
     stray_table: TableMeter,
     cuts: CutMeter,
     rebalances: AtomicU64,
+    /// Since when Kafka has not answered, in milliseconds; 0: it answers.
+    silent_since: AtomicI64,
     moving: Mutex<Moving>,
     rates: Mutex<Rates>,
 }
@@ -90,6 +93,7 @@ impl Monitor {
             stray_table: TableMeter::default(),
             cuts: CutMeter::default(),
             rebalances: AtomicU64::new(0),
+            silent_since: AtomicI64::new(0),
             moving: Mutex::default(),
             rates: Mutex::default(),
         }))
@@ -113,6 +117,16 @@ impl Monitor {
     /// A cut was aborted; what it held is sent again.
     pub(crate) fn aborted(&self) {
         self.0.cuts.aborted();
+    }
+
+    /// Kafka has not answered since this time.
+    pub(crate) fn broker_is_silent(&self, since: Timestamp) {
+        self.0.silent_since.store(since.as_millis(), Relaxed);
+    }
+
+    /// Kafka answers.
+    pub(crate) fn broker_answers(&self) {
+        self.0.silent_since.store(0, Relaxed);
     }
 
     /// The group's assignment changed.

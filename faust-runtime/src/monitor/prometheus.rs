@@ -17,6 +17,8 @@ impl Status {
         page.sample("faust_up_seconds", &[], self.uptime_seconds)?;
         page.family("faust_ready", "gauge", "1 when every assigned task runs")?;
         page.sample("faust_ready", &[], u8::from(self.ready))?;
+        page.family("faust_broker_up", "gauge", "1 while Kafka answers")?;
+        page.sample("faust_broker_up", &[], u8::from(self.broker_silent_since.is_none()))?;
         page.family("faust_rebalances_total", "counter", "Changes of the group's assignment")?;
         page.sample("faust_rebalances_total", &[], self.rebalances)?;
         self.write_agents(page)?;

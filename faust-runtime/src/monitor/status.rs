@@ -3,6 +3,7 @@
 use super::meter::BOUNDS;
 use super::{Monitor, TaskState, lock};
 use crate::kafka::Offset;
+use crate::time::Timestamp;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -13,6 +14,8 @@ pub(crate) struct Status {
     pub(crate) app: String,
     pub(crate) uptime_seconds: f64,
     pub(crate) ready: bool,
+    /// Since when Kafka has not answered.
+    pub(crate) broker_silent_since: Option<String>,
     pub(crate) rebalances: u64,
     /// Records still to be processed, over all partitions that are read here.
     pub(crate) lag: u64,
@@ -147,6 +150,9 @@ impl Monitor {
             app: inner.app.clone(),
             uptime_seconds: now.duration_since(inner.started).as_secs_f64(),
             ready,
+            broker_silent_since: Some(inner.silent_since.load(Relaxed))
+                .filter(|since| *since != 0)
+                .map(|since| Timestamp::from_millis(since).to_string()),
             rebalances: inner.rebalances.load(Relaxed),
             lag: partitions.iter().map(|partition| partition.lag).sum(),
             events_per_second: agents.iter().map(|agent| agent.events_per_second).sum(),

@@ -30,6 +30,8 @@ pub(crate) struct LaneState {
     pub(crate) number: usize,
     /// The tables that its agent writes.
     tables: Vec<u16>,
+    /// Rows of some of them may become too large.
+    grows: bool,
     /// The event that is being processed.
     event: Cell<Option<EventMeta>>,
     /// Rows that the event has written: table, row.
@@ -104,8 +106,12 @@ impl LaneState {
             _ => None,
         };
         let written = agent.uses.iter().copied().flatten().copied().filter_map(written);
-        let tables = written.filter_map(|index| task.table_numbers.get(&index).copied()).collect();
+        let tables: Vec<u16> =
+            written.filter_map(|index| task.table_numbers.get(&index).copied()).collect();
+        let grows =
+            |number: &u16| task.tables.get(usize::from(*number)).is_some_and(|table| table.grows());
         Self {
+            grows: tables.iter().any(grows),
             tables,
             task,
             agent,
@@ -171,6 +177,11 @@ impl LaneState {
     {
         let mut staged = self.staged.borrow_mut();
         push(&mut staged)?;
+        let bytes = staged.last_bytes();
+        if bytes > self.record_limit() {
+            staged.pop();
+            return Err(self.too_large(bytes));
+        }
         self.check_stage(staged.bytes() + self.latest.borrow().bytes())
     }
 
@@ -183,9 +194,39 @@ impl LaneState {
         value: impl FnOnce(&mut Vec<u8>) -> Result<bool, CodecError>,
     ) -> crate::Result<bool> {
         let mut latest = self.latest.borrow_mut();
+        let before = latest.bytes();
         let keyed = latest.push(sink, time, key, value)?;
+        let bytes = latest.bytes() - before;
+        if bytes > self.record_limit() {
+            latest.pop();
+            return Err(self.too_large(bytes));
+        }
         self.check_stage(latest.bytes() + self.staged.borrow().bytes())?;
         Ok(keyed)
+    }
+
+    /// How large a record may be, key and value together.
+    pub(crate) fn record_limit(&self) -> usize {
+        self.task.shard.budget.row_limit
+    }
+
+    #[cold]
+    fn too_large(&self, bytes: usize) -> crate::Error {
+        let (agent, limit) = (self.agent.name(), self.record_limit());
+        HandleError::RecordTooLarge { agent, bytes, limit }.into()
+    }
+
+    /// Whether the rows that the event has written fit their changelogs: an event whose rows do not has failed.
+    pub(crate) fn check_rows(&self) -> crate::Result<()> {
+        if !(self.grows || self.task.careful) {
+            return Ok(());
+        }
+        for (table, row) in &*self.touched.borrow() {
+            if let Some(table) = self.task.tables.get(usize::from(*table)) {
+                table.check(*row, self.task.careful)?;
+            }
+        }
+        Ok(())
     }
 
     fn check_stage(&self, bytes: usize) -> crate::Result<()> {

@@ -242,6 +242,13 @@ impl StagedLatest {
         self.bytes.len()
     }
 
+    /// Drops the last record.
+    pub(crate) fn pop(&mut self) {
+        if let Some(entry) = self.entries.pop() {
+            self.bytes.truncate(entry.key.start);
+        }
+    }
+
     fn append(&mut self, other: &mut Self) {
         let base = self.bytes.len();
         self.bytes.append(&mut other.bytes);

@@ -1,7 +1,7 @@
 //! The queue of one source partition: batches as they were read, shared by the agents that read the topic, bounded in
 //! bytes. The slowest agent decides how far the fastest may run ahead.
 
-use crate::kafka::{Batch, KafkaError, Offset, Source, TopicPartition};
+use crate::kafka::{At, Batch, Broker, KafkaError, Offset, Source, TopicPartition};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -9,7 +9,12 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
+
+/// So long nothing may come before it is asked whether there is something.
+const STALLED: Duration = Duration::from_secs(60);
+/// Before reading is begun again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// One source partition of a task.
 pub(crate) struct SourceQueue {
@@ -51,16 +56,52 @@ impl SourceQueue {
         queue.at.len() - 1
     }
 
-    /// Moves what the reader gets into the queue, until it fails.
-    pub(crate) async fn feed(&self, mut reader: Box<dyn Source>) -> KafkaError {
+    /// Moves what is read from an offset on into the queue, until reading on is of no use. A reader that fails, or from
+    /// which nothing comes although there is something, is opened again where it was.
+    pub(crate) async fn feed(
+        &self,
+        broker: &dyn Broker,
+        reader: Box<dyn Source>,
+        mut at: Offset,
+    ) -> KafkaError {
+        let mut reader = Some(reader);
         loop {
             while self.queue.borrow().bytes >= self.limit {
                 self.room.notified().await;
             }
-            match poll_fn(|cx| reader.poll_batch(cx)).await {
-                Ok(batch) => self.push(batch),
-                Err(error) => return error,
+            let open = match &mut reader {
+                Some(open) => open,
+                None => match broker.source(&self.of, at) {
+                    Ok(opened) => reader.insert(opened),
+                    Err(error) => return error,
+                },
+            };
+            match timeout(STALLED, poll_fn(|cx| open.poll_batch(cx))).await {
+                Ok(Ok(batch)) => {
+                    at = batch.reaches().unwrap_or(at).max(at);
+                    self.push(batch);
+                    continue;
+                }
+                Ok(Err(error @ (KafkaError::OutOfRange { .. } | KafkaError::Refused { .. }))) => {
+                    return error;
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(source = %self.of, at, %error, "reading failed; it is begun again");
+                    sleep(PAUSE).await;
+                }
+                Err(_) => match broker.offsets(vec![self.of.clone()], At::End).await.as_deref() {
+                    Ok([end]) if *end > at => {
+                        tracing::warn!(
+                            source = %self.of, at, end,
+                            "nothing has come for {} s although there is something (or a transaction is open): reading is begun again",
+                            STALLED.as_secs()
+                        );
+                    }
+                    // There is nothing, or an outage, which is said elsewhere.
+                    _ => continue,
+                },
             }
+            reader = None;
         }
     }
 

@@ -152,7 +152,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Follows what is wanted until the worker stops. Stores are written on this thread.
 pub(crate) async fn run(worker: Worker) {
     let mut wanted = worker.standbys.wanted.subscribe();
-    let pace = Rc::new(Pace::new(worker.settings.standby_rate));
+    let pace = Rc::new(Pace::new(Some(worker.settings.standby_rate)));
     let _looking = Ended(spawn_local(worker.clone().watched("standbys", look(worker.clone()))));
     let mut following: BTreeMap<TaskId, Ended> = BTreeMap::new();
     loop {

@@ -215,9 +215,16 @@ async fn recover_table(
         });
     };
     let owner = worker.topology.store_owner(table);
-    let recovered =
-        recover(&*worker.broker, &*worker.stores_of_worker, &owner, &table.name, &of, &report)
-            .await?;
+    let recovered = recover(
+        &*worker.broker,
+        &*worker.stores_of_worker,
+        &owner,
+        &table.name,
+        &of,
+        &worker.restore_pace,
+        &report,
+    )
+    .await?;
     worker.monitor.forget_partition(&of);
     if recovered.replayed > 0 {
         tracing::info!(changelog = %of, records = recovered.replayed, "recovered");
@@ -423,7 +430,7 @@ fn run(shard: &Rc<Shard>, task: &Rc<Task>) -> Result<(), StartError> {
         let reader = worker.broker.source(&source.of, from)?;
         let (source, worker) = (source.clone(), worker.clone());
         feeders.push(spawn_local(async move {
-            let error = source.feed(reader).await;
+            let error = source.feed(&*worker.broker, reader, from).await;
             worker.fail(format!("reading {} ended: {error}", source.of));
         }));
     }

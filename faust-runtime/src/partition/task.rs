@@ -35,6 +35,8 @@ impl fmt::Display for TaskId {
 pub(crate) struct Task {
     pub(crate) id: TaskId,
     pub(crate) epoch: u32,
+    /// A row of an event could not be written: every row is checked before its event is done.
+    pub(crate) careful: bool,
     pub(crate) worker: Worker,
     pub(crate) shard: Rc<Shard>,
     pub(crate) sources: Vec<Rc<SourceQueue>>,
@@ -84,6 +86,7 @@ impl Task {
         Self {
             id: parts.id,
             epoch: parts.epoch,
+            careful: parts.shard.is_careful(parts.id),
             worker: parts.shard.worker.clone(),
             table_numbers: numbers.collect(),
             tables: parts.tables.into_iter().map(|(_, table)| table).collect(),

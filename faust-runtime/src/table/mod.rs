@@ -27,6 +27,8 @@ pub(crate) struct Budget {
     pub(crate) rows: Cell<usize>,
     /// Rows that wait for a cut: they cannot be evicted.
     pub(crate) dirty: Cell<usize>,
+    /// How many bytes a row may take in its changelog, key and value together.
+    pub(crate) row_limit: usize,
 }
 
 /// What one partition of a table is opened with.
@@ -68,6 +70,11 @@ pub(crate) trait AnyTable {
     fn as_any(&self) -> &dyn Any;
     /// Events begin with the next [`AHEAD`] of these messages, and will ask for the rows of their keys.
     fn foresee(&self, messages: &dyn Messages, from: usize);
+    /// Whether rows can become larger than their type: only then [`check`](Self::check) is worth a call.
+    fn grows(&self) -> bool;
+    /// Whether what the event that holds this row has made of it can be a record of the changelog. `each`: also where
+    /// that is very likely.
+    fn check(&self, row: u32, each: bool) -> crate::Result<()>;
     /// The event that holds this row is done (or has failed): what it wrote takes effect (or is forgotten).
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError>;
     /// The start below which windows are closed at a stream time.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dev-broker")]
 pub(crate) mod dev_broker;
+mod outage;
 mod place;
 mod run;
 pub(crate) mod slot;
@@ -19,6 +20,7 @@ use crate::kafka::{Broker, KafkaError, Producer, TopicId, partition_for};
 use crate::monitor::Monitor;
 use crate::partition::{Standbys, TaskId};
 use crate::rpc::Replies;
+use crate::table::changelog::Pace;
 use crate::table::store::{Store, StoreError, Stores};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -61,6 +63,8 @@ pub struct Inner {
     ended: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
     /// Each recovery has a thread, and its writes one disk.
     pub(crate) recoveries: Semaphore,
+    /// How fast all of them together may read.
+    pub(crate) restore_pace: Pace,
     /// The tasks that are here.
     tasks: RwLock<BTreeSet<TaskId>>,
     partitions: HashMap<TopicId, u32>,
@@ -136,7 +140,6 @@ impl Worker {
             assignment: Arc::new(Assignment::new(&topology, &settings)),
             standbys: Standbys::default(),
             topology,
-            settings: Arc::new(settings),
             broker,
             place,
             replies,
@@ -148,6 +151,8 @@ impl Worker {
             departed: Mutex::default(),
             ended: Mutex::default(),
             recoveries: Semaphore::new(RECOVERIES),
+            restore_pace: Pace::new(settings.restore_rate),
+            settings: Arc::new(settings),
             tasks: RwLock::default(),
             partitions,
             producer,

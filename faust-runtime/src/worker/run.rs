@@ -1,6 +1,6 @@
 //! Running and stopping: shards, their committers, the group, and the user's tasks and timers.
 
-use super::{Worker, WorkerError};
+use super::{Worker, WorkerError, outage};
 use crate::commit::{Committer, Owned};
 use crate::consumer::Control;
 use crate::kafka::{At, KafkaError, MemberConfig, TopicPartition};
@@ -41,16 +41,18 @@ impl Running {
             let follower = worker.clone();
             worker.spawn("faust-standby", move || standbys::run(follower));
         }
-        let member = worker.broker.join(MemberConfig {
+        let config = MemberConfig {
             topics: worker.assignment.topics(),
             instance_id: Some(format!("{}-{}", worker.topology.group, worker.id)),
             assignor: worker.assignment.clone(),
-        })?;
+        };
         let control =
-            Control::new(worker.clone(), worker.assignment.clone(), member, shards.clone());
+            Control::new(worker.clone(), worker.assignment.clone(), config, shards.clone())?;
         let (stop, stopped) = oneshot::channel();
         worker.spawn("faust-control", move || control.run(stopped));
         let watch = worker.clone().watched("watching the topics", watch_partitions(worker.clone()));
+        worker.place.spawn_user(watch.boxed());
+        let watch = worker.clone().watched("watching the broker", outage::watch(worker.clone()));
         worker.place.spawn_user(watch.boxed());
         let unfinished = Arc::new(AtomicUsize::new(worker.topology.tasks.len()));
         let jobs = start_jobs(&worker, &unfinished);
@@ -88,7 +90,10 @@ impl Running {
             if self.unfinished.load(Ordering::Acquire) > 0 {
                 continue;
             }
-            let now = self.at_end().await?;
+            let now = match self.at_end().await {
+                Err(KafkaError::Unreachable { .. } | KafkaError::Failed { .. }) => None,
+                now => now?,
+            };
             if now.is_some() && now == before {
                 return Ok(());
             }
@@ -169,8 +174,12 @@ fn start_shard(
     let id = worker.transactional_id(number);
     let (cuts, mut orders) = mpsc::unbounded_channel::<CutOrder>();
     let (broker, committer_id, owned_by) = (worker.broker.clone(), id.clone(), owned.clone());
+    let failing = worker.clone();
     worker.spawn(&format!("faust-commit-{number}"), move || async move {
-        let mut committer = Committer::open(broker, committer_id, owned_by).await;
+        let mut committer = match Committer::open(broker, committer_id, owned_by).await {
+            Ok(committer) => committer,
+            Err(error) => return failing.fail(error.to_string()),
+        };
         while let Some((cut, outcome)) = orders.recv().await {
             let result = committer.commit(cut).await;
             let _ = outcome.send(result);

@@ -115,6 +115,9 @@ impl Member for Membership {
                         let partitions = partitions.into_iter().map(from_tp).collect();
                         MemberEvent::Revoked { partitions, lost }
                     }
+                    Some(native::MemberEvent::Error(error @ native::Error::Fatal { .. })) => {
+                        MemberEvent::Dead(failed("the group", error))
+                    }
                     Some(native::MemberEvent::Error(error)) => {
                         MemberEvent::Failed(failed("the group", error))
                     }

@@ -26,6 +26,9 @@ const REQUESTS: usize = 8;
 /// How long the first request may take: somebody waits for it.
 const FIRST: Duration = Duration::from_secs(3);
 
+/// librdkafka's setting for the largest record, and its default.
+const RECORD_LIMIT: (&str, usize) = ("message.max.bytes", 1_000_000);
+
 /// Lets the allocator keep what one fetch has freed for the next ones.
 #[cfg(feature = "mimalloc")]
 pub(crate) fn keep_freed_memory() {
@@ -42,6 +45,7 @@ struct Inner {
     session_timeout: Duration,
     /// From the first answer until the client is dropped: whoever waits for the first one says so itself.
     in_use: Arc<AtomicBool>,
+    record_limit: usize,
     admin: Admin,
     /// Each request has a thread while it waits for its answer.
     requests: Semaphore,
@@ -82,6 +86,7 @@ impl Client {
         for (key, value) in settings {
             config = config.set(key, value);
         }
+        let record_limit = settings.get(RECORD_LIMIT.0).and_then(|bytes| bytes.parse().ok());
         let admin = Admin::new(&config).map_err(|error| KafkaError::failed("settings", error))?;
         Ok(Self(Arc::new(Inner {
             address: address.into(),
@@ -89,6 +94,7 @@ impl Client {
             config,
             session_timeout,
             in_use,
+            record_limit: record_limit.unwrap_or(RECORD_LIMIT.1),
             admin,
             requests: Semaphore::new(REQUESTS),
             data: Once::default(),
@@ -198,6 +204,23 @@ impl Inner {
     }
 }
 
+/// Takes over the producer's id, as long as that may help.
+fn init(
+    producer: &native::TransactionalProducer,
+    patience: Instant,
+) -> Result<(), native::TxnError> {
+    loop {
+        match producer.init(patience.saturating_duration_since(Instant::now())) {
+            Err(error)
+                if error.kind == native::TxnErrorKind::Retriable && Instant::now() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
+}
+
 /// A client that is made once, when it is first needed.
 struct Once<T>(Mutex<Option<T>>);
 
@@ -256,6 +279,26 @@ impl Broker for Client {
                 }
             }
             Ok(())
+        })
+    }
+
+    fn topic_setting(
+        &self,
+        topic: &str,
+        name: &'static str,
+    ) -> BoxFuture<'_, Result<Option<String>, KafkaError>> {
+        let topic = topic.to_string();
+        self.request(move |inner| {
+            let settings = inner.admin.topic_config(&topic, TIMEOUT);
+            match settings.map_err(|error| inner.unreachable("settings of a topic", error)) {
+                Ok(settings) => {
+                    let found = settings.into_iter().find(|entry| entry.name == name);
+                    Ok(found.and_then(|entry| entry.value))
+                }
+                // Not everybody is allowed to know.
+                Err(KafkaError::Refused { .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
         })
     }
 
@@ -350,6 +393,10 @@ impl Broker for Client {
         source::open(&self.0.following()?, of, from)
     }
 
+    fn record_limit(&self) -> usize {
+        self.0.record_limit
+    }
+
     fn topic_id(&self, name: &str) -> TopicId {
         let mut topics = self.0.topics.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(id) = topics.ids.get(name) {
@@ -373,7 +420,8 @@ impl Broker for Client {
         self.blocking(move |inner| {
             let producer = native::TransactionalProducer::new(&inner.config, &id)
                 .map_err(|error| failed("a transactional producer", error))?;
-            producer.init(TIMEOUT * 3).map_err(|e| KafkaError::failed("init_transactions", e))?;
+            let patience = Instant::now() + TIMEOUT * 3;
+            init(&producer, patience).map_err(|error| failed("init_transactions", error.into()))?;
             Ok(Box::new(Txn::new(shared, producer)) as _)
         })
     }

@@ -1,7 +1,7 @@
 //! Sending: handles of the plain producer, and the transactional one on its committer's thread.
 
 use super::*;
-use faust_kafka::{Deliveries, Record, SlotOffset, TopicHandle, TxnErrorKind};
+use faust_kafka::{Code, Deliveries, Record, SlotOffset, TopicHandle, TxnErrorKind};
 
 /// How long a call of a transaction may take.
 const TXN: Duration = Duration::from_secs(30);
@@ -151,6 +151,10 @@ fn again(mut call: impl FnMut() -> Result<(), native::TxnError>) -> Result<(), T
                 std::thread::sleep(Duration::from_millis(20));
             }
             TxnErrorKind::Abortable => return Err(TxnError::Abortable(error.to_string())),
+            TxnErrorKind::Lasting if error.code == Code::MESSAGE_TOO_LARGE => {
+                return Err(TxnError::TooLarge(error.to_string()));
+            }
+            TxnErrorKind::Lasting => return Err(TxnError::Lasting(error.to_string())),
             _ => return Err(TxnError::Unknown(error.to_string())),
         }
     }
@@ -169,7 +173,17 @@ impl Transactional for Txn {
             .handles
             .get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
         let slot = slot.unwrap_or(self.slots);
-        producer.send(topic, &record(outgoing), Some((&self.deliveries, slot))).map_err(refused)
+        let sent = producer.send(topic, &record(outgoing), Some((&self.deliveries, slot)));
+        sent.map_err(|error| match self.deliveries.failure() {
+            // The transaction takes nothing more because of this one.
+            Some(native::Error::Delivery { code: Code::MESSAGE_TOO_LARGE, .. }) => {
+                SendError::Failed(TxnError::TooLarge(error.to_string()))
+            }
+            Some(cause) if cause.is_lasting() => {
+                SendError::Failed(TxnError::Lasting(cause.to_string()))
+            }
+            _ => refused(error),
+        })
     }
 
     fn room(&mut self) -> BoxFuture<'_, ()> {

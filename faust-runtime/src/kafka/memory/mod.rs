@@ -1,11 +1,14 @@
 //! Kafka in memory: the port for tests and simulations. A [`Cluster`] outlives the workers that use it; each worker
 //! has a [`Process`], which can be killed between any two steps it takes. Time is tokio's, so it can be paused.
 
+mod faults;
 mod group;
 mod log;
 mod process;
 mod transactional;
 
+#[cfg(test)]
+pub(crate) use faults::Fault;
 pub(crate) use process::Process;
 
 use super::*;
@@ -18,6 +21,8 @@ use tokio::time::Instant;
 
 /// The clock's start: 2023-11-14T22:13:20Z.
 const EPOCH_MS: i64 = 1_700_000_000_000;
+/// As large as librdkafka lets a record be.
+const RECORD_LIMIT: usize = 1_000_000;
 
 /// The brokers: what is left when every worker is gone.
 #[derive(Clone)]
@@ -31,6 +36,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     topics: BTreeMap<Arc<str>, Vec<Log>>,
+    /// What topics were created with.
+    settings: HashMap<Arc<str>, Vec<(String, String)>>,
     ids: Vec<Arc<str>>,
     txns: HashMap<u64, TxnState>,
     next_txn: u64,
@@ -39,6 +46,7 @@ struct State {
     committed: HashMap<TopicPartition, Committed>,
     pending: Vec<(u64, Commit)>,
     group: Group,
+    faults: faults::Faults,
 }
 
 impl Cluster {
@@ -88,6 +96,13 @@ impl Cluster {
             .topics
             .entry(topic.into())
             .or_insert_with(|| (0..partitions).map(|_| Log::default()).collect());
+    }
+
+    /// Gives a topic a setting.
+    #[cfg(test)]
+    pub(crate) fn set(&self, topic: &str, name: &str, value: &str) {
+        let mut state = self.lock();
+        state.settings.entry(topic.into()).or_default().push((name.into(), value.into()));
     }
 
     /// Commits from outside, as an operator's tool does.
@@ -172,8 +187,25 @@ impl Broker for Connection {
             self.process.step("create topics").await;
             for topic in topics {
                 self.cluster.create(&topic.name, topic.partitions);
+                self.cluster.lock().settings.entry(topic.name).or_insert(topic.config);
             }
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn topic_setting(
+        &self,
+        topic: &str,
+        name: &'static str,
+    ) -> BoxFuture<'_, Result<Option<String>, KafkaError>> {
+        let topic = topic.to_string();
+        async move {
+            self.process.step("settings of a topic").await;
+            let state = self.cluster.lock();
+            let settings = state.settings.get(&*topic).map(Vec::as_slice).unwrap_or_default();
+            let found = settings.iter().find(|(known, _)| known == name);
+            Ok(found.map(|(_, value)| value.clone()))
         }
         .boxed()
     }
@@ -203,7 +235,10 @@ impl Broker for Connection {
     ) -> BoxFuture<'_, Result<Vec<Option<Committed>>, KafkaError>> {
         async move {
             self.process.step("committed").await;
-            let state = self.cluster.lock();
+            let mut state = self.cluster.lock();
+            if let Some(error) = state.faults.take("committed offsets") {
+                return Err(error.of_a_call("committed offsets"));
+            }
             if stable && state.pending.iter().any(|(_, commit)| of.contains(&commit.partition)) {
                 return Err(KafkaError::Unstable { group: "memory".into() });
             }
@@ -245,6 +280,10 @@ impl Broker for Connection {
         self.source(of, from)
     }
 
+    fn record_limit(&self) -> usize {
+        RECORD_LIMIT
+    }
+
     fn topic_id(&self, name: &str) -> TopicId {
         let mut state = self.cluster.lock();
         let index = state.ids.iter().position(|known| **known == *name).unwrap_or_else(|| {
@@ -262,6 +301,9 @@ impl Broker for Connection {
         let id = id.to_string();
         async move {
             self.process.step("init transactions").await;
+            if let Some(error) = self.cluster.lock().faults.take("init transactions") {
+                return Err(error.of_a_call("init transactions"));
+            }
             Ok(Box::new(transactional::Txn::init(self.cluster.clone(), self.process.clone(), id))
                 as _)
         }

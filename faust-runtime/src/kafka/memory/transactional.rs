@@ -1,5 +1,6 @@
 //! A transactional producer in memory: a step before and after everything that a crash could separate.
 
+use super::faults::Fault;
 use super::*;
 
 pub(super) struct Txn {
@@ -84,6 +85,9 @@ impl Transactional for Txn {
         if self.fenced(&state) {
             return Err(fenced().into());
         }
+        if let Some(fault) = state.faults.take("send") {
+            return Err(fault.of_a_transaction().into());
+        }
         let txn = self.open(&mut state);
         let offset = state.append(record, now, Some(txn))?;
         if let Some(slot) = slot {
@@ -109,6 +113,9 @@ impl Transactional for Txn {
                 if self.fenced(&state) {
                     return Err(fenced());
                 }
+                if let Some(fault) = state.faults.take("send offsets") {
+                    return Err(fault.of_a_transaction());
+                }
                 if !state.group.holds(&self.process) {
                     return Err(TxnError::Abortable("unknown member".into()));
                 }
@@ -116,7 +123,18 @@ impl Transactional for Txn {
                 state.pending.extend(offsets.into_iter().map(|commit| (txn, commit)));
             }
             self.process.step("commit").await;
+            let fault = {
+                let faults = &mut cluster.lock().faults;
+                let rows = (!self.highest.is_empty()).then(|| faults.take("commit with rows"));
+                rows.flatten().or_else(|| faults.take("commit"))
+            };
+            if !matches!(fault, None | Some(Fault::Lost)) {
+                return Err(fault.map_or_else(fenced, Fault::of_a_transaction));
+            }
             self.end(true)?;
+            if let Some(lost) = fault {
+                return Err(lost.of_a_transaction());
+            }
             self.process.step("committed").await;
             Ok((0..self.slots).map(|slot| self.highest.get(&slot).copied()).collect())
         }
@@ -126,6 +144,9 @@ impl Transactional for Txn {
     fn abort(&mut self) -> BoxFuture<'_, Result<(), TxnError>> {
         async move {
             self.process.step("abort").await;
+            if let Some(fault) = self.cluster.lock().faults.take("abort") {
+                return Err(fault.of_a_transaction());
+            }
             self.end(false)
         }
         .boxed()

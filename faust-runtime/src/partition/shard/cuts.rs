@@ -76,7 +76,7 @@ impl Shard {
     }
 
     /// Commits everything that is done at this instant.
-    async fn cut(&self) -> Result<(), CommitError> {
+    async fn cut(self: &Rc<Self>) -> Result<(), CommitError> {
         let started = Instant::now();
         let tasks: Vec<Rc<Task>> = self
             .tasks
@@ -129,16 +129,25 @@ impl Shard {
     }
 
     /// Encodes in slices of about a millisecond, so that events and outputs flow meanwhile.
-    async fn encode(&self, tasks: &[Rc<Task>], cut: &mut Cut) -> Result<(), CommitError> {
+    async fn encode(self: &Rc<Self>, tasks: &[Rc<Task>], cut: &mut Cut) -> Result<(), CommitError> {
         let mut slice = Instant::now();
-        for (task, part) in tasks.iter().zip(&mut cut.tasks) {
-            while !task.encode_some()? {
+        for (task, mut part) in tasks.iter().zip(std::mem::take(&mut cut.tasks)) {
+            let encoded = loop {
+                match task.encode_some() {
+                    Ok(false) => {}
+                    done => break done,
+                }
                 if slice.elapsed() >= Duration::from_millis(1) {
                     tokio::task::yield_now().await;
                     slice = Instant::now();
                 }
+            };
+            if let Err(error) = encoded {
+                self.restart_careful(task.id, error)?;
+                continue;
             }
             part.tables = task.take_table_cuts();
+            cut.tasks.push(part);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A shard: the tasks of one thread, cut and committed together.
 
+mod careful;
 mod cuts;
 mod outputs;
 
@@ -67,6 +68,7 @@ pub(crate) struct Shard {
     cut_now: Notify,
     cut_wanted: RefCell<Vec<oneshot::Sender<()>>>,
     events: Cell<u32>,
+    careful: careful::Careful,
 }
 
 /// A task with everything that runs for it.
@@ -91,7 +93,11 @@ impl Shard {
         let shard = Rc::new(Self {
             exactly_once: settings.guarantee == Guarantee::ExactlyOnce,
             stage_bytes: settings.stage_bytes,
-            budget: Rc::new(Budget { limit: config.cache_bytes, ..Budget::default() }),
+            budget: Rc::new(Budget {
+                limit: config.cache_bytes,
+                row_limit: config.worker.broker.record_limit(),
+                ..Budget::default()
+            }),
             worker: config.worker,
             id: config.id,
             owned: config.owned,
@@ -107,6 +113,7 @@ impl Shard {
             cut_now: Notify::new(),
             cut_wanted: RefCell::default(),
             events: Cell::new(0),
+            careful: careful::Careful::default(),
         });
         let worker = shard.worker.clone();
         let cuts = shard.clone().cut_loop(settings.commit_interval);
@@ -118,6 +125,7 @@ impl Shard {
             match command {
                 ShardCommand::Start(task) => shard.start(task),
                 ShardCommand::Stop { task, lost, done } => {
+                    shard.careful.comes_back_not(task);
                     let shard = shard.clone();
                     spawn_local(worker.clone().watched("stopping a task", async move {
                         shard.stop(task, lost).await;

@@ -4,6 +4,7 @@
 use super::{Cache, Inner, encode_row_key, overhead, window_prefix};
 use crate::commit::{RowChange, TableCut};
 use crate::define::Row;
+use crate::error::HandleError;
 use crate::kafka::Messages;
 use crate::table::store::StoreError;
 use crate::table::{AnyTable, Counts};
@@ -13,6 +14,8 @@ use std::any::Any;
 pub(super) struct Encoding {
     left: Vec<u32>,
     cut: TableCut,
+    /// A row that cannot be in it.
+    failed: Option<StoreError>,
 }
 
 impl<T: Row> AnyTable for Cache<T> {
@@ -24,13 +27,21 @@ impl<T: Row> AnyTable for Cache<T> {
         self.lock().foresee(messages, from);
     }
 
+    fn grows(&self) -> bool {
+        std::mem::needs_drop::<T::Value>()
+    }
+
+    fn check(&self, row: u32, each: bool) -> crate::Result<()> {
+        self.lock().check(row, each)
+    }
+
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError> {
         let mut inner = self.lock();
         let number = inner.cut;
         let Some(value) = inner.unstage(row).filter(|_| done) else { return Ok(()) };
         // A cut that is still being encoded must get the row as it was.
         if inner.encoding.is_some() {
-            inner.encode_if_of_cut(row)?;
+            inner.encode_if_of_cut(row);
         }
         let Some(slot) = inner.rows.get_mut(row) else { return Ok(()) };
         slot.value = value;
@@ -75,6 +86,7 @@ impl<T: Row> AnyTable for Cache<T> {
         let remove_below = expired.then(|| window_prefix(inner.expired_below).to_vec());
         let cut = TableCut {
             table: inner.index,
+            name: T::TABLE.name,
             changelog: inner.changelog,
             partition: inner.partition,
             store: inner.store.clone(),
@@ -85,17 +97,22 @@ impl<T: Row> AnyTable for Cache<T> {
             mark: inner.mark.clone(),
         };
         inner.in_flight.clone_from(&left);
-        inner.encoding = Some(Encoding { left, cut });
+        inner.encoding = Some(Encoding { left, cut, failed: None });
     }
 
     fn encode_some(&self) -> Result<bool, StoreError> {
         let mut inner = self.lock();
         for _ in 0..256 {
             let Some(row) = inner.encoding.as_mut().and_then(|encoding| encoding.left.pop()) else {
-                return Ok(true);
+                // One that an event has encoded.
+                let failed = inner.encoding.as_mut().and_then(|encoding| encoding.failed.take());
+                return failed.map_or(Ok(true), Err);
             };
             // A row that was written again has gone into the cut already.
-            inner.encode_if_of_cut(row)?;
+            inner.encode_if_of_cut(row);
+            if let Some(error) = inner.encoding.as_mut().and_then(|it| it.failed.take()) {
+                return Err(error);
+            }
         }
         Ok(false)
     }
@@ -126,19 +143,25 @@ impl<T: Row> AnyTable for Cache<T> {
     }
 }
 
+/// An encoded key for people, without the window in front of it.
+fn shown<T: Row>(key: Option<&[u8]>) -> String {
+    let window = if T::TABLE.window.is_some() { 8 } else { 0 };
+    String::from_utf8_lossy(key.and_then(|key| key.get(window..)).unwrap_or_default()).into_owned()
+}
+
 impl<T: Row> Inner<T> {
     /// Puts a row's value into the cut that is being encoded.
-    fn encode(&mut self, row: u32) -> Result<(), StoreError> {
-        let Some(encoding) = &mut self.encoding else { return Ok(()) };
-        let Some(slot) = self.rows.get_mut(row) else { return Ok(()) };
+    fn encode(&mut self, row: u32) {
+        let Some(encoding) = &mut self.encoding else { return };
+        let Some(slot) = self.rows.get_mut(row) else { return };
         if slot.encoded || slot.dirty == 0 {
-            return Ok(());
+            return;
         }
         slot.encoded = true;
         if slot.start < self.expired_below {
             slot.value = None;
             slot.stored = false;
-            return Ok(());
+            return;
         }
         let cut = &mut encoding.cut;
         let start = cut.bytes.len();
@@ -154,10 +177,19 @@ impl<T: Row> Inner<T> {
         let (middle, there) = match key_and_value {
             Ok(done) => done,
             Err(error) => {
-                cut.bytes.truncate(start);
-                return Err(StoreError::Row { table: Self::DEF.name, cause: error.to_string() });
+                let (table, cause) = (Self::DEF.name, error.to_string());
+                encoding.failed = Some(StoreError::Row { table, cause });
+                return;
             }
         };
+        let bytes = cut.bytes.len() - start;
+        if bytes > self.budget.row_limit {
+            let key = shown::<T>(cut.bytes.get(start..middle));
+            let (table, limit) = (Self::DEF.name, self.budget.row_limit);
+            let error = HandleError::RowTooLarge { table, key, bytes, limit };
+            encoding.failed = Some(StoreError::TooLarge(error.to_string()));
+            return;
+        }
         if !there {
             // What is written as no value (an `Option` that is `None`) is no row, here neither.
             slot.value = None;
@@ -169,7 +201,7 @@ impl<T: Row> Inner<T> {
             // Nothing was there and nothing is: the changelog need not know.
             (false, false) => {
                 cut.bytes.truncate(start);
-                return Ok(());
+                return;
             }
             (true, true) => {}
         }
@@ -182,15 +214,38 @@ impl<T: Row> Inner<T> {
             key: start as u32..middle as u32,
             value: there.then_some(middle as u32..end as u32),
         });
+    }
+
+    /// Encodes what an event has made of a row, if that may be too large: a row that is new, or was large before. What
+    /// grows from small to too large within one cut is left for the cut to find, unless `each` row is to be looked at.
+    fn check(&mut self, row: u32, each: bool) -> crate::Result<()> {
+        let limit = self.budget.row_limit;
+        let Some(slot) = self.rows.get(row) else { return Ok(()) };
+        if !each && slot.stored && (slot.charge as usize) < limit / 4 {
+            return Ok(());
+        }
+        let at = (slot.staged as usize).checked_sub(1).and_then(|at| self.staged.get(at));
+        let Some(value) = at.and_then(|staged| staged.value.as_ref()) else { return Ok(()) };
+        self.scratch.clear();
+        encode_row_key::<T>(slot.start, &slot.key, &mut self.scratch)?;
+        let middle = self.scratch.len();
+        T::encode_value(value, &mut self.scratch)?;
+        let bytes = self.scratch.len();
+        if bytes > limit {
+            let key = shown::<T>(self.scratch.get(..middle));
+            self.scratch = Vec::new();
+            return Err(
+                HandleError::RowTooLarge { table: Self::DEF.name, key, bytes, limit }.into()
+            );
+        }
         Ok(())
     }
 
     /// Encodes a row unless an event has put it into the next cut meanwhile; then it went into this one before.
-    fn encode_if_of_cut(&mut self, row: u32) -> Result<(), StoreError> {
+    fn encode_if_of_cut(&mut self, row: u32) {
         let filling = self.cut;
-        match self.rows.get_mut(row) {
-            Some(slot) if slot.dirty != filling => self.encode(row),
-            _ => Ok(()),
+        if self.rows.get_mut(row).is_some_and(|slot| slot.dirty != filling) {
+            self.encode(row);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! From the changelog into the store: from the store's own offset to the end of the log, committed records only.
 
-use crate::kafka::{At, Batch, Broker, KafkaError, Offset, TopicPartition};
-use crate::table::store::{Mark, Store, StoreBatch, StoreError, Stores};
+use super::load::Loader;
+use super::pace::Pace;
+use crate::kafka::{At, Broker, KafkaError, Offset, Source, TopicPartition};
+use crate::table::store::{Mark, Store, StoreError, Stores};
 use futures::future::try_join;
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// A store that has everything that is committed.
 pub(crate) struct Recovered {
@@ -17,6 +18,8 @@ pub(crate) struct Recovered {
     pub(crate) replayed: u64,
 }
 
+/// So long nothing may come before reading is begun again.
+const STALLED: Duration = Duration::from_secs(60);
 /// How long it rests when it was interrupted.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -43,46 +46,96 @@ pub(crate) async fn recover(
     owner: &str,
     table: &str,
     of: &TopicPartition,
+    pace: &Pace,
     report: Report<'_>,
 ) -> Result<Recovered, RecoveryError> {
-    let (store, mut mark, end) = opened(broker, stores, owner, table, of).await?;
-    let from = mark.changelog;
+    let _turn = pace.begin();
+    let Opened { mut store, mut mark, start, end } =
+        opened(broker, stores, owner, table, of).await?;
+    let mut from = mark.changelog;
+    // Of a store that was there: when it had everything.
+    let mut complete_at = store.mark()?.map(|mark| mark.at);
+    let mut loader = Loader::new(store.clone(), from);
+    let mut reader = None;
     let mut replayed = 0;
     while mark.changelog < end {
-        let mut reader = broker.restore(of, mark.changelog)?;
-        match read(&mut *reader, &*store, &mut mark, end, &mut replayed, &|at| {
-            report(from, at, end)
-        })
-        .await
+        let reading = reader.take().map_or_else(|| broker.restore(of, loader.at()), Ok);
+        let read = read(reading, &mut loader, end, pace, &|at| report(from, at, end)).await;
+        if loader.has_records()
+            && let Some(at) = complete_at.take()
+            && let Some(why) = outlived(broker, &of.topic, at).await?
         {
-            Ok(()) => {}
-            Err(RecoveryError::Kafka(
-                error @ (KafkaError::Unreachable { .. } | KafkaError::Failed { .. }),
-            )) => {
+            (store, mark) = rebuild(stores, owner, table, of, start, &why)?;
+            mark.at = broker.now().as_millis();
+            from = start;
+            loader = Loader::new(store.clone(), from);
+            continue;
+        }
+        // Until then it lacks what it lacked when it was complete last, or when it was begun.
+        if loader.at() >= end {
+            mark.at = broker.now().as_millis();
+        }
+        // What was read before an interruption need not be read again.
+        replayed += loader.write(&mut mark)?;
+        match read {
+            Ok(reading) => reader = Some(reading),
+            Err(error @ (KafkaError::Unreachable { .. } | KafkaError::Failed { .. })) => {
                 tracing::warn!(%error, changelog = %of, "recovery was interrupted; going on");
                 sleep(PAUSE).await;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(Recovered { store, mark, replayed })
 }
 
-/// Opens a store that fits its changelog, a new one if need be; and where the changelog ends.
+/// A store that fits its changelog, and where that starts and ends.
+pub(super) struct Opened {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) mark: Mark,
+    pub(super) start: Offset,
+    pub(super) end: Offset,
+}
+
+/// Opens a store that fits its changelog, a new one if need be.
 pub(super) async fn opened(
     broker: &dyn Broker,
     stores: &dyn Stores,
     owner: &str,
     table: &str,
     of: &TopicPartition,
-) -> Result<(Arc<dyn Store>, Mark, Offset), RecoveryError> {
+) -> Result<Opened, RecoveryError> {
     let log = vec![of.clone()];
     // The end with open transactions: what is behind the last stable offset may still be committed.
     let asked = (broker.offsets(log.clone(), At::Start), broker.offsets(log, At::End));
     let (start, end) = try_join(asked.0, asked.1).await?;
     let (start, end) = (first(start), first(end));
-    let (store, mark) = open(stores, owner, table, of, start, end)?;
-    Ok((store, mark, end))
+    let (store, mut mark) = open(stores, owner, table, of, start, end)?;
+    if store.mark()?.is_none() {
+        mark.at = broker.now().as_millis();
+    }
+    Ok(Opened { store, mark, start, end })
+}
+
+/// Kafka's own `delete.retention.ms`.
+const RETENTION: i64 = 24 * 60 * 60 * 1000;
+
+/// Whether what a store lacks may hold removals that compaction has removed since: then rows would stay for ever.
+pub(super) async fn outlived(
+    broker: &dyn Broker,
+    changelog: &str,
+    complete_at: i64,
+) -> Result<Option<String>, KafkaError> {
+    let age = broker.now().as_millis().saturating_sub(complete_at);
+    let kept = broker.topic_setting(changelog, "delete.retention.ms").await?;
+    let kept = kept.and_then(|millis| millis.parse().ok()).unwrap_or(RETENTION);
+    Ok((age > kept).then(|| {
+        let hours = age / (60 * 60 * 1000);
+        format!(
+            "it was last complete {hours} hours ago, but the changelog keeps removals for {kept} ms only \
+             (`delete.retention.ms`), so removed rows could be in it"
+        )
+    }))
 }
 
 fn open(
@@ -104,99 +157,57 @@ fn open(
             format!("it is at {}, but the changelog starts at {start}", mark.changelog)
         }
         Ok((Some(mark), _)) if mark.changelog > end => {
-            format!("it is at {}, but the changelog ends at {end}", mark.changelog)
+            format!(
+                "it is at {}, but the changelog ends at {end}: that one was made anew, or is not the one it was",
+                mark.changelog
+            )
         }
         Ok((Some(mark), store)) => return Ok((store, mark)),
         Err(StoreError::Damaged { cause, .. }) => cause,
         Err(error) => return Err(error.into()),
     };
-    tracing::warn!(changelog = %of, why, "the store is set aside and rebuilt from its changelog");
+    Ok(rebuild(stores, owner, table, of, start, &why)?)
+}
+
+/// Sets a store aside and makes a new one.
+pub(super) fn rebuild(
+    stores: &dyn Stores,
+    owner: &str,
+    table: &str,
+    of: &TopicPartition,
+    start: Offset,
+    why: &str,
+) -> Result<(Arc<dyn Store>, Mark), StoreError> {
+    tracing::warn!(
+        changelog = %of, why,
+        "the store is set aside and rebuilt from its changelog; it is kept until another one is set aside"
+    );
     stores.set_aside(table, of.partition)?;
     let store = stores.open(table, of.partition)?;
     Ok((store, Mark { owner: owner.into(), changelog: start, ..Mark::default() }))
 }
 
-/// Reads until the position has reached `end`; it moves over control records and aborted transactions.
+/// Reads until the position has reached `end`, which moves over control records and aborted transactions, or as much
+/// as is worth a write.
 async fn read(
-    reader: &mut dyn crate::kafka::Source,
-    store: &dyn Store,
-    mark: &mut Mark,
+    reader: Result<Box<dyn Source>, KafkaError>,
+    loader: &mut Loader,
     end: Offset,
-    replayed: &mut u64,
+    pace: &Pace,
     report: &(dyn Fn(Offset) + Sync),
-) -> Result<(), RecoveryError> {
-    while mark.changelog < end {
-        let batch = poll_fn(|cx| reader.poll_batch(cx)).await?;
-        *replayed += apply(&batch, store, mark)?;
-        report(mark.changelog.min(end));
+) -> Result<Box<dyn Source>, KafkaError> {
+    let mut reader = reader?;
+    while loader.at() < end && loader.bytes() < pace.share() {
+        let next = timeout(STALLED, poll_fn(|cx| reader.poll_batch(cx))).await;
+        let batch =
+            next.map_err(|_| KafkaError::failed("reading", "nothing has come for 60 s"))??;
+        pace.take(batch.messages.bytes()).await;
+        loader.take(batch);
+        report(loader.at().min(end));
     }
-    Ok(())
-}
-
-/// Writes one batch, the newest value of each key, with the position that it reaches.
-pub(super) fn apply(batch: &Batch, store: &dyn Store, mark: &mut Mark) -> Result<u64, StoreError> {
-    let mut newest: HashMap<&[u8], Option<&[u8]>> = HashMap::new();
-    for index in 0..batch.messages.len() {
-        let Some(message) = batch.messages.get(index) else { break };
-        if let Some(key) = message.key {
-            newest.insert(key, message.value);
-        }
-        mark.changelog = mark.changelog.max(message.offset + 1);
-    }
-    if let Some(end) = batch.end {
-        mark.changelog = mark.changelog.max(end);
-    }
-    let mut added = 0;
-    for (key, value) in &newest {
-        match (store.get(key)?.is_some(), value.is_some()) {
-            (false, true) => added += 1,
-            (true, false) => added -= 1,
-            _ => {}
-        }
-    }
-    let write = StoreBatch { rows: newest.into_iter().collect(), added, remove_below: None };
-    store.write(&write, mark)?;
-    Ok(batch.messages.len() as u64)
+    Ok(reader)
 }
 
 fn first(offsets: Vec<Offset>) -> Offset {
     offsets.first().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::table::store::memory::{Disk, MemoryStores};
-    use std::collections::BTreeSet;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    /// Stores that are damaged until they are set aside.
-    struct Unreadable(MemoryStores, AtomicBool);
-
-    impl Stores for Unreadable {
-        fn open(&self, table: &str, partition: u32) -> Result<Arc<dyn Store>, StoreError> {
-            match self.1.load(Ordering::Relaxed) {
-                true => self.0.open(table, partition),
-                false => Err(StoreError::Damaged { path: "stores".into(), cause: "torn".into() }),
-            }
-        }
-
-        fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
-            self.1.store(true, Ordering::Relaxed);
-            self.0.set_aside(table, partition)
-        }
-
-        fn partitions(&self, table: &str) -> BTreeSet<u32> {
-            self.0.partitions(table)
-        }
-    }
-
-    #[test]
-    fn a_store_that_cannot_be_read_is_rebuilt_from_the_start_of_its_changelog() {
-        let stores = Unreadable(MemoryStores::new(Disk::default()), AtomicBool::new(false));
-        let of = TopicPartition::new("changelog", 3);
-        let (store, mark) = open(&stores, "app", "t", &of, 5, 9).unwrap();
-        assert_eq!((mark.owner.as_str(), mark.changelog, store.len()), ("app", 5, 0));
-        assert_eq!(stores.partitions("t"), [3].into());
-    }
 }

@@ -1,15 +1,13 @@
 //! A standby: the changelog into the store, for as long as it is wanted. Whoever takes the partition over has only a
 //! tail to read.
 
-use super::recovery::{RecoveryError, apply, opened};
+use super::load::Loader;
+use super::pace::Pace;
+use super::recovery::{Opened, RecoveryError, opened, outlived, rebuild};
 use crate::kafka::{Broker, Offset, TopicPartition};
 use crate::table::store::{StoreBatch, Stores};
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::time::Duration;
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until};
 
 /// Follows the changelog from where the store is. Only committed records come, up to the first open transaction; each
 /// batch is written with the position that it reaches.
@@ -21,22 +19,37 @@ pub(crate) async fn follow(
     of: &TopicPartition,
     watch: &dyn Watch,
 ) -> Result<Infallible, RecoveryError> {
-    let (store, mut mark, end) = opened(broker, stores, owner, table, of).await?;
+    let Opened { mut store, mut mark, start, end } =
+        opened(broker, stores, owner, table, of).await?;
     watch.reached(mark.changelog, Some(end));
+    // Of a store that was there: when it had everything.
+    let mut complete_at = store.mark()?.map(|mark| mark.at);
+    let mut loader = Loader::new(store.clone(), mark.changelog);
     let mut reader = broker.follow(of, mark.changelog)?;
     loop {
         let batch = poll_fn(|cx| reader.poll_batch(cx)).await?;
-        apply(&batch, &*store, &mut mark)?;
+        let (bytes, caught_up) = (batch.messages.bytes(), batch.caught_up);
+        loader.take(batch);
+        if loader.has_records()
+            && let Some(at) = complete_at.take()
+            && let Some(why) = outlived(broker, &of.topic, at).await?
+        {
+            (store, mark) = rebuild(stores, owner, table, of, start, &why)?;
+            mark.at = broker.now().as_millis();
+            loader = Loader::new(store.clone(), start);
+            reader = broker.follow(of, start)?;
+            continue;
+        }
+        if caught_up {
+            mark.at = broker.now().as_millis();
+        }
+        loader.write(&mut mark)?;
         if let Some(below) = watch.expired() {
-            store.write(
-                &StoreBatch { remove_below: Some(&below), ..StoreBatch::default() },
-                &mark,
-            )?;
+            let expired = StoreBatch { remove_below: Some(&below), ..StoreBatch::default() };
+            store.write(&expired, &mark)?;
         }
         watch.reached(mark.changelog, None);
-        let bytes = batch.messages.bytes();
-        drop(batch);
-        watch.pace().spend(bytes).await;
+        watch.pace().take(bytes).await;
     }
 }
 
@@ -48,54 +61,4 @@ pub(crate) trait Watch {
     fn expired(&self) -> Option<Vec<u8>>;
     /// What it shares with the other standbys of its thread.
     fn pace(&self) -> &Pace;
-}
-
-/// How much standbys may read together: who has had more than its share of a second waits until that is over.
-pub(crate) struct Pace {
-    bytes_per_second: usize,
-    /// When what was read would have been read at that rate.
-    due: Cell<Instant>,
-}
-
-/// So much may come at once, so that small batches do not wait.
-const BURST: Duration = Duration::from_millis(100);
-
-impl Pace {
-    pub(crate) fn new(bytes_per_second: usize) -> Self {
-        Self { bytes_per_second, due: Cell::new(Instant::now()) }
-    }
-
-    /// Waits as long as these bytes take beyond the burst, and lets others run.
-    async fn spend(&self, bytes: usize) {
-        let now = Instant::now();
-        let took = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second.max(1) as f64);
-        let due = self.due.get().max(now) + took;
-        self.due.set(due);
-        match due.checked_sub(BURST) {
-            Some(until) if until > now => sleep_until(until).await,
-            _ => yield_now().await,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn standbys_read_no_faster_than_they_may() {
-        let pace = Pace::new(1000);
-        let begun = Instant::now();
-        for _ in 0..10 {
-            pace.spend(500).await;
-        }
-        let took = begun.elapsed().as_millis();
-        assert!((4900..=5000).contains(&took), "5000 bytes took {took} ms");
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        let begun = Instant::now();
-        pace.spend(50).await;
-        assert_eq!(begun.elapsed(), Duration::ZERO, "a little is read at once");
-        pace.spend(1000).await;
-        assert!(begun.elapsed() > Duration::from_millis(900), "idle time is not saved up");
-    }
 }

@@ -155,6 +155,19 @@ impl Behind {
         written
     }
 
+    /// Writes to the store below at once, after what waits.
+    fn through(
+        &self,
+        mark: &Mark,
+        write: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.flush()?;
+        write()?;
+        self.change().mark = Some(mark.clone());
+        self.rows.store(self.below.len(), Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Forgets what waits: the store is set aside.
     fn discard(&self) {
         let _one = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,11 +213,7 @@ impl Store for Behind {
         // What expires is found in the store below; a disk that has refused is asked again, for its reason; and when
         // the stores are closed nobody else would write.
         if batch.remove_below.is_some() || self.read().failed || self.writer.lock().closed {
-            self.flush()?;
-            self.below.write(batch, mark)?;
-            self.change().mark = Some(mark.clone());
-            self.rows.store(self.below.len(), Ordering::Relaxed);
-            return Ok(());
+            return self.through(mark, || self.below.write(batch, mark));
         }
         let (more, first) = {
             let mut waiting = self.change();
@@ -223,6 +232,10 @@ impl Store for Behind {
         self.rows.store(count, Ordering::Relaxed);
         self.writer.wait(more, first.then(|| self.this.upgrade()).flatten());
         Ok(())
+    }
+
+    fn load(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError> {
+        self.through(mark, || self.below.load(batch, mark))
     }
 
     fn mark(&self) -> Result<Option<Mark>, StoreError> {

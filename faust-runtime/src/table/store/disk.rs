@@ -30,9 +30,21 @@ pub(super) fn generation<'a>(
     table: &str,
     partition: u32,
 ) -> Option<u32> {
+    generations(names, table, partition).pop()
+}
+
+/// Of the names in a folder, every n of a store, in their order.
+pub(super) fn generations<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    table: &str,
+    partition: u32,
+) -> Vec<u32> {
     let prefix = name(table, partition, 0);
     let prefix = prefix.trim_end_matches('0');
-    names.into_iter().filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).max()
+    let numbers = names.into_iter().filter_map(|name| name.strip_prefix(prefix)?.parse().ok());
+    let mut numbers: Vec<u32> = numbers.collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 /// Of the names in a folder, the partitions of a table.
@@ -44,12 +56,27 @@ pub(super) fn partitions<'a>(
     of_table.filter_map(|name| name.split_once('@')?.0.parse().ok()).collect()
 }
 
+/// The format of stores: of the mark's text, and of the keys and values beside it.
+const FORMAT: u32 = 1;
+
 pub(super) fn encode(mark: &Mark, path: &Path) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(mark).map_err(|error| io(path, &error))
+    serde_json::to_vec(&Mark { format: FORMAT, ..mark.clone() }).map_err(|error| io(path, &error))
 }
 
 pub(super) fn decode(mark: &[u8], path: &Path) -> Result<Mark, StoreError> {
-    serde_json::from_slice(mark).map_err(|error| damaged(path, &error))
+    /// What every format begins with.
+    #[derive(serde::Deserialize)]
+    struct Format {
+        #[serde(default)]
+        v: u32,
+    }
+    let failed = |error| damaged(path, &error);
+    let Format { v: found } = serde_json::from_slice(mark).map_err(failed)?;
+    if found > FORMAT {
+        let path = path.display().to_string();
+        return Err(StoreError::Newer { path, found, known: FORMAT });
+    }
+    serde_json::from_slice(mark).map_err(failed)
 }
 
 pub(super) fn io(path: &Path, cause: &dyn Display) -> StoreError {
@@ -91,5 +118,20 @@ pub(super) fn open_or_set_aside<T>(
         "the stores are damaged: they are set aside and rebuilt from their changelogs"
     );
     std::fs::rename(path, &aside).map_err(|error| io(path, &error))?;
+    delete_older(path, &aside);
     open(path)
+}
+
+/// Of the folders that were set aside only the newest is kept.
+fn delete_older(path: &Path, newest: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let prefix = format!("{}.damaged-", name.to_string_lossy());
+    let beside = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in beside.filter(|entry| entry.path() != newest) {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            tracing::info!(path = %entry.path().display(), "deleting what was set aside before");
+            // It is in nobody's way.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }

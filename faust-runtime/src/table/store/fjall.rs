@@ -90,8 +90,18 @@ impl Stores for FjallStores {
     }
 
     fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
-        let n = self.generation(table, partition).map_or(0, |n| n + 1);
-        keyspace(&self.database, &self.path, &disk::name(table, partition, n)).map(|_| ())
+        let names = self.database.list_keyspace_names();
+        let mut known = disk::generations(names.iter().map(AsRef::as_ref), table, partition);
+        let n = known.pop();
+        let open = |n| keyspace(&self.database, &self.path, &disk::name(table, partition, n));
+        open(n.map_or(0, |n| n + 1))?;
+        // What was set aside before is of no use beside it.
+        for older in known {
+            tracing::info!(table, partition, "deleting the store that was set aside before");
+            let deleted = self.database.delete_keyspace(open(older)?);
+            deleted.map_err(|error| failed(&self.path, error))?;
+        }
+        Ok(())
     }
 
     fn partitions(&self, table: &str) -> BTreeSet<u32> {
@@ -166,6 +176,24 @@ impl Store for FjallStore {
         let mark = mark.after(self.rows.load(Ordering::Relaxed), added);
         write.insert(keyspace, MARK, disk::encode(&mark, &self.path)?);
         write.commit().map_err(|error| self.failed(error))?;
+        self.rows.store(mark.rows, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Straight into files, past the journal.
+    fn load(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError> {
+        let failed = |error| self.failed(error);
+        let mark = mark.after(self.rows.load(Ordering::Relaxed), batch.added);
+        let mut files = self.keyspace()?.start_ingestion().map_err(failed)?;
+        files.write(&MARK[..], disk::encode(&mark, &self.path)?).map_err(failed)?;
+        for (key, value) in &batch.rows {
+            match value {
+                Some(value) => files.write(row_key(key), *value),
+                None => files.write_tombstone(row_key(key)),
+            }
+            .map_err(failed)?;
+        }
+        files.finish().map_err(failed)?;
         self.rows.store(mark.rows, Ordering::Relaxed);
         Ok(())
     }

@@ -26,6 +26,10 @@ pub(crate) trait Store: Send + Sync {
     ) -> Result<(), StoreError>;
     /// Writes rows and the mark in one batch: after a crash both are there or neither is.
     fn write(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError>;
+    /// As [`write`](Self::write), for many rows at once, each key once and in their order: recovery.
+    fn load(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError> {
+        self.write(batch, mark)
+    }
     /// The mark of the last batch; `None` for a new store.
     fn mark(&self) -> Result<Option<Mark>, StoreError>;
     /// How many rows there are: a counter, not a scan.
@@ -46,6 +50,9 @@ pub(crate) struct StoreBatch<'a> {
 /// How far a store is, and whose it is; written with every batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Mark {
+    /// The format of this text, and of the rows beside it; 0 as long as it was not counted.
+    #[serde(rename = "v", default)]
+    pub(crate) format: u32,
     /// The app, its version, and the changelog: another one's store is set aside.
     pub(crate) owner: String,
     /// The next changelog offset; rows at and after it may be missing here.
@@ -54,6 +61,9 @@ pub(crate) struct Mark {
     pub(crate) sources: Vec<(String, Offset, String)>,
     /// How many rows there are; the store counts.
     pub(crate) rows: u64,
+    /// When it was written, in milliseconds; 0: before that was noted.
+    #[serde(default)]
+    pub(crate) at: i64,
 }
 
 /// What a store can report.
@@ -77,6 +87,22 @@ pub(crate) enum StoreError {
         table: &'static str,
         /// What serde said.
         cause: String,
+    },
+    /// A row is larger than a record may be; the text names everything.
+    #[error("{0}")]
+    TooLarge(String),
+    /// A newer version of the program has written it: start that one, or delete the folder, and the changelog has all.
+    #[error(
+        "{path} has format {found}, this program knows {known}: a newer version of it has run here; start that one again, \
+         or delete the folder to have its tables rebuilt from their changelogs"
+    )]
+    Newer {
+        /// The folder.
+        path: String,
+        /// Its format.
+        found: u32,
+        /// The newest that can be read.
+        known: u32,
     },
     /// The files are damaged: the store is set aside and rebuilt from its changelog.
     #[error("{path} is damaged: {cause}")]

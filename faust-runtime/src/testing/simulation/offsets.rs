@@ -1,24 +1,9 @@
 //! Offsets that somebody else has changed.
 
-use super::world::Member;
+use super::errors::failure;
 use super::*;
 use crate::ChangedOffsets;
 use crate::kafka::{Committed, TopicPartition};
-
-/// Runs until the worker fails, and gives its error.
-async fn failure(member: &mut Member) -> String {
-    let starting = member.starting.take().unwrap();
-    member
-        .local
-        .run_until(async {
-            let running = starting.await.unwrap();
-            tokio::select! {
-                error = running.failed() => error,
-                _ = running.until_end() => panic!("it starts although offsets were changed"),
-            }
-        })
-        .await
-}
 
 /// A world whose words are counted, and whose first words partition then got another offset from outside.
 async fn world_with_changed_offsets(change: Option<Committed>) -> World {

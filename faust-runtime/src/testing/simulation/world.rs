@@ -129,7 +129,8 @@ impl World {
 
     pub(super) fn feed(&self, lines: &[&str]) {
         self.cluster.create("lines", 2);
-        for (index, line) in lines.iter().enumerate() {
+        let fed = self.cluster.records("lines").len();
+        for (index, line) in (fed..).zip(lines) {
             let value = serde_json::json!({ "text": line }).to_string();
             let seconds = index as i64 * 20 + if index < LATER { 0 } else { 3_600 };
             let (value, time) = (Some(value.as_bytes()), Timestamp::from_millis(seconds * 1_000));

@@ -14,6 +14,7 @@ on_each! {
         each_partition_of_each_table_is_a_store,
         large_values_come_back_whole,
         rows_are_read_while_others_are_written,
+        what_is_loaded_and_what_is_written_follow_each_other,
     }
     memory = MEMORY;
     fjall = FJALL;
@@ -198,4 +199,39 @@ fn rows_are_read_while_others_are_written(open: Open) {
         }
     });
     assert_eq!((store.len(), at(&*store)), (2, Some(299)));
+}
+
+/// The newest of a key counts, whichever way it came, also when the stores are opened again in between.
+fn what_is_loaded_and_what_is_written_follow_each_other(open: Open) {
+    let place = Place::new(open);
+    let mut model = std::collections::BTreeMap::new();
+    let mut stores = place.one();
+    for round in 0..40u64 {
+        let number = |n: u64| (n * 31 + round * 17) % 97;
+        let mut batch: std::collections::BTreeMap<String, Option<String>> = Default::default();
+        for n in 0..20 {
+            let value = (n % 3 > 0).then(|| format!("{round}"));
+            batch.insert(format!("{:02}", number(n)), value);
+        }
+        let before = model.len() as i64;
+        for (key, value) in &batch {
+            match value {
+                Some(value) => model.insert(key.clone(), value.clone()),
+                None => model.remove(key),
+            };
+        }
+        let rows: Vec<_> = batch.iter().map(|(k, v)| (k.as_str(), v.as_deref())).collect();
+        let batch = put(&rows, model.len() as i64 - before);
+        match round % 3 {
+            0 => stores.1.load(&batch, &mark(round as Offset)).unwrap(),
+            _ => stores.1.write(&batch, &mark(round as Offset)).unwrap(),
+        }
+        if round % 5 == 4 {
+            drop(stores);
+            stores = place.one();
+        }
+        let expected: Vec<_> = model.clone().into_iter().collect();
+        assert_eq!(super::rows(&*stores.1, b""), expected, "round {round}");
+        assert_eq!((at(&*stores.1), stores.1.len()), (Some(round as Offset), model.len() as u64));
+    }
 }

@@ -22,6 +22,7 @@ macro_rules! on_each {
 }
 
 mod every;
+mod format;
 mod on_disk;
 mod waiting;
 

@@ -11,6 +11,7 @@ on_each! {
         damaged_files_never_stop_the_start,
         a_missing_file_never_stops_the_start,
         damage_that_is_found_in_use_is_set_aside_at_the_next_start,
+        of_what_was_set_aside_only_the_newest_is_kept,
         a_disk_that_is_full_is_told_from_damage,
     }
     fjall = FJALL;
@@ -128,6 +129,21 @@ fn damage_that_is_found_in_use_is_set_aside_at_the_next_start(open: Open) {
     assert_eq!(aside.count(), 1, "what was found is kept");
 }
 
+fn of_what_was_set_aside_only_the_newest_is_kept(open: Open) {
+    let place = Place::new(open);
+    write_something(&place);
+    let folder = place.folder.path().join("stores");
+    for damage in ["first", "second", "third"] {
+        disk::found(&folder, &damage);
+        place.one();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let entries = fs::read_dir(place.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let aside: Vec<_> = entries.filter(|path| *path != folder).collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert_eq!(fs::read_to_string(aside[0].join("DAMAGED")).unwrap(), "third");
+}
+
 /// In a process whose files may not become larger than a megabyte: that answers like a full disk, and harms nobody.
 fn a_disk_that_is_full_is_told_from_damage(open: Open) {
     const FOLDER: &str = "FAUST_TEST_FULL_DISK";
@@ -183,7 +199,7 @@ fn files(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
