@@ -56,7 +56,7 @@ pub use app::{
     require_app,
 };
 pub use cli::{Command, main};
-pub use codec::{CodecError, Key, KeyRef, Lazy, Value, ValueIn};
+pub use codec::{CodecError, Key, KeyPrefix, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
     AnyKey, Both, NoKey, Only, OwnedRecord, Owns, Place, Record, Records, Row, SameKey, Scope,
     TableDef, TopicDef, Unwindowed, Window, WindowDef, Windowed,

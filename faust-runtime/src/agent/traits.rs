@@ -163,6 +163,8 @@ pub enum Use {
     Table(TableUse),
     /// Rows that are read.
     View(TableUse),
+    /// Rows of which every worker has a copy.
+    Global(TableUse),
     /// A topic that is sent to.
     Sink(TopicUse),
     /// An agent that is asked: its name, place and topic.

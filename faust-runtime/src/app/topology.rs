@@ -40,6 +40,8 @@ pub(crate) struct Table {
     pub(crate) changelog: Arc<str>,
     /// The group of the agents that own it; `None` where it is only read.
     pub(crate) group: Option<usize>,
+    /// Whether every worker has a copy of it.
+    pub(crate) copied: bool,
 }
 
 /// Agents that read the same topics or own the same tables: partition n of all of it is one task.
@@ -138,6 +140,13 @@ impl Topology {
                 Use::Table(table) | Use::View(table) => {
                     self.table(table.table, table.ops, settings, errors);
                 }
+                Use::Global(table) => {
+                    self.table(table.table, table.ops, settings, errors);
+                    let copied = self.table_index(table.table.name);
+                    if let Some(table) = copied.and_then(|index| self.tables.get_mut(index)) {
+                        table.copied = true;
+                    }
+                }
                 Use::Sink(sink) => {
                     self.topic(sink.topic, settings, errors);
                 }
@@ -188,7 +197,8 @@ impl Topology {
             None => {
                 let name = settings.table_name(def.name);
                 let changelog = format!("{}-{name}-changelog", self.group).into();
-                self.tables.push(Table { def, ops, name: name.into(), changelog, group: None });
+                let name = name.into();
+                self.tables.push(Table { def, ops, name, changelog, group: None, copied: false });
             }
         }
     }
@@ -232,6 +242,11 @@ impl Topology {
     /// The index of a table by its declared name.
     pub(crate) fn table_index(&self, declared: &str) -> Option<usize> {
         self.tables.iter().position(|table| table.def.name == declared)
+    }
+
+    /// What the stores of a table say that they belong to: another app's, or another changelog's, are set aside.
+    pub(crate) fn store_owner(&self, table: &Table) -> String {
+        format!("{} {}", self.group, table.changelog)
     }
 
     /// The name of the topic for records that could not be processed.

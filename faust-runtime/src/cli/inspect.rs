@@ -115,7 +115,7 @@ impl Uses {
                 Use::Table(table) => uses.tables.push(table.table.name),
                 Use::Sink(sink) => uses.sinks.push(sink.topic.name),
                 Use::Ask(asked) => uses.asks.push(asked.name),
-                Use::View(_) => {}
+                Use::View(_) | Use::Global(_) => {}
             }
         }
         uses

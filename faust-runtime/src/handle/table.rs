@@ -1,17 +1,18 @@
 //! The rows of this partition, for the agents that own them.
 
+use super::range::Bounds;
 use crate::agent::{AgentParam, Bind, TableUse, Use};
-use crate::codec::{Key, KeyRef};
+use crate::codec::{KeyPrefix, KeyRef};
 use crate::define::{Owns, Row, Unwindowed, Windowed};
 use crate::error::HandleError;
 use crate::handle::Event;
 use crate::kafka::Offset;
 use crate::partition::{LaneState, with_current};
-use crate::table::{Cache, Claim, Found, Span, in_order};
+use crate::table::{Cache, Claim, Found, Span};
 use crate::time::Timestamp;
 use std::cmp::Ordering;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -116,17 +117,14 @@ impl Spot {
         })
     }
 
-    /// Rows in the order of their encoded keys.
+    /// Rows in the order of their encoded keys, from one on, as long as they begin with `prefix`.
     fn scan<T: Row>(
         self,
-        from: Option<T::Key>,
+        from: Vec<u8>,
+        prefix: &[u8],
         place: &dyn Fn(&T::Key) -> Ordering,
     ) -> crate::Result<Vec<(T::Key, T::Value)>> {
-        let mut first = Vec::new();
-        if let Some(key) = from {
-            key.encode(&mut first)?;
-        }
-        let span = Span { start: self.start, from: first, place };
+        let span = Span { start: self.start, from, prefix, place };
         self.with(|lane, _, cache: &Cache<T>| {
             let touched = lane.touched(self.number);
             cache.lock().scan(&span, lane.id, touched.into_iter())
@@ -137,30 +135,19 @@ impl Spot {
         self,
         range: impl RangeBounds<Q>,
     ) -> crate::Result<Vec<(T::Key, T::Value)>> {
-        let bound = |bound: Bound<&Q>| bound.map(KeyRef::to_key);
-        let (start, end) = (bound(range.start_bound()), bound(range.end_bound()));
-        let first = match &start {
-            Bound::Included(key) | Bound::Excluded(key) if in_order::<T>() => Some(key.clone()),
-            _ => None,
-        };
-        let place = |key: &T::Key| {
-            let before = match &start {
-                Bound::Included(first) => key < first,
-                Bound::Excluded(first) => key <= first,
-                Bound::Unbounded => false,
-            };
-            let behind = match &end {
-                Bound::Included(last) => key > last,
-                Bound::Excluded(last) => key >= last,
-                Bound::Unbounded => false,
-            };
-            behind.cmp(&before)
-        };
-        let mut rows = self.scan::<T>(first, &place)?;
-        if !in_order::<T>() {
-            rows.sort_by(|(a, _), (b, _)| a.cmp(b));
-        }
-        Ok(rows)
+        let bounds = Bounds::<T>::of(range);
+        let rows = self.scan::<T>(bounds.first()?, &[], &|key| bounds.place(key))?;
+        Ok(bounds.sorted(rows))
+    }
+
+    /// Rows whose encoded keys begin so, in their order.
+    fn prefix<T: Row>(
+        self,
+        prefix: &(impl KeyPrefix<T::Key> + ?Sized),
+    ) -> crate::Result<Vec<(T::Key, T::Value)>> {
+        let mut bytes = Vec::new();
+        prefix.encode_prefix(&mut bytes)?;
+        self.scan::<T>(bytes.clone(), &bytes, &|_| Ordering::Equal)
     }
 
     /// Writes to the event's copy of a row, once no other event holds it. `write` is told how to make the key.
@@ -362,7 +349,17 @@ macro_rules! methods {
         /// All rows of this partition, as the event sees them, in the order of their encoded keys. They are in memory
         /// at once.
         pub fn rows(&$self) -> Access<'static, Vec<(T::Key, T::Value)>> {
-            Access::ready($spot.scan::<T>(None, &|_| Ordering::Equal))
+            Access::ready($spot.scan::<T>(Vec::new(), &[], &|_| Ordering::Equal))
+        }
+
+        /// The rows of this partition whose keys begin so, as the event sees them: with a text, or with the leading parts
+        /// of a composite key ([`KeyPrefix`]). They are in the order of their encoded keys, side by side, and no others are
+        /// looked at.
+        pub fn prefix(
+            &$self,
+            prefix: &(impl KeyPrefix<T::Key> + ?Sized),
+        ) -> Access<'static, Vec<(T::Key, T::Value)>> {
+            Access::ready($spot.prefix::<T>(prefix))
         }
     };
 }

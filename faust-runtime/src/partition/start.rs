@@ -107,6 +107,8 @@ async fn try_start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartError> {
     // The claim: who owns it now and where it begins, committed before the first event.
     shard.add(Running { task: task.clone(), lanes: Vec::new(), feeders: Vec::new() });
     shard.commit_now().await;
+    // Events may look at them.
+    worker.copies_ready().await;
     run(shard, &task)?;
     worker.monitor.task(id.group, id.partition, TaskState::Running);
     Ok(())
@@ -200,7 +202,7 @@ async fn recover_table(
             status.recovery = Some(Recovery { table: table.name.clone(), from, at, to });
         });
     };
-    let owner = format!("{} {}", worker.topology.group, table.changelog);
+    let owner = worker.topology.store_owner(table);
     let recovered =
         recover(&*worker.broker, &*worker.stores_of_worker, &owner, &table.name, &of, &report)
             .await?;

@@ -2,9 +2,11 @@
 
 mod cache;
 pub(crate) mod changelog;
+mod copy;
 pub(crate) mod store;
 
 pub(crate) use cache::{Cache, Claim, Found, Span, encode_row_key, in_order};
+pub(crate) use copy::Copy;
 
 use crate::commit::TableCut;
 use crate::define::Row;

@@ -1,5 +1,6 @@
 //! The process: what everything in it shares, how it starts, and how it stops.
 
+mod copies;
 #[cfg(feature = "dev-broker")]
 pub(crate) mod dev_broker;
 mod place;
@@ -60,6 +61,7 @@ pub struct Inner {
     /// The tasks that are here.
     tasks: RwLock<BTreeSet<TaskId>>,
     partitions: HashMap<TopicId, u32>,
+    copies: copies::Copies,
     producer: Mutex<Box<dyn Producer>>,
     resources: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     failure: watch::Sender<Option<String>>,
@@ -127,6 +129,7 @@ impl Worker {
         let partitions =
             counts.iter().map(|(name, count)| (broker.topic_id(name), *count)).collect();
         let producer = Mutex::new(broker.producer()?);
+        let copies = copies::of(&topology, &counts);
         Ok(Self(Arc::new(Inner {
             monitor: Monitor::new(&topology),
             assignment: Arc::new(Assignment::new(&topology)),
@@ -144,6 +147,7 @@ impl Worker {
             recoveries: Semaphore::new(RECOVERIES),
             tasks: RwLock::default(),
             partitions,
+            copies,
             producer,
             resources: Mutex::default(),
             failure: watch::Sender::new(None),

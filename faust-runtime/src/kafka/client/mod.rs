@@ -47,6 +47,7 @@ struct Inner {
     requests: Semaphore,
     data: Once<Reader>,
     restore: Once<Reader>,
+    copy: Once<Reader>,
     plain: Once<Arc<native::Producer>>,
     /// Lends its metadata to transactions.
     member: RwLock<Option<Arc<native::Member>>>,
@@ -92,6 +93,7 @@ impl Client {
             requests: Semaphore::new(REQUESTS),
             data: Once::default(),
             restore: Once::default(),
+            copy: Once::default(),
             plain: Once::default(),
             member: RwLock::new(None),
             topics: Mutex::default(),
@@ -181,6 +183,11 @@ impl Inner {
     fn restoring(&self) -> Result<Reader, KafkaError> {
         let group = format!("{}-restore", self.group);
         self.restore.get(|| Reader::restore(&self.config, &group))
+    }
+
+    fn copying(&self) -> Result<Reader, KafkaError> {
+        let group = format!("{}-copy", self.group);
+        self.copy.get(|| Reader::restore(&self.config, &group))
     }
 
     /// The member, once joined.
@@ -335,6 +342,10 @@ impl Broker for Client {
 
     fn restore(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
         source::open(&self.0.restoring()?, of, from)
+    }
+
+    fn copy(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
+        source::open(&self.0.copying()?, of, from)
     }
 
     fn topic_id(&self, name: &str) -> TopicId {

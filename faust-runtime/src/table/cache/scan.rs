@@ -13,6 +13,8 @@ pub(crate) struct Span<'a, T: Row> {
     pub(crate) start: i64,
     /// Nothing below this encoded key is wanted.
     pub(crate) from: Vec<u8>,
+    /// What an encoded key begins with that is wanted.
+    pub(crate) prefix: &'a [u8],
     /// Whether a key is before, in, or behind what is wanted.
     pub(crate) place: &'a dyn Fn(&T::Key) -> Ordering,
 }
@@ -53,6 +55,9 @@ impl<T: Row> Inner<T> {
         let from = [&prefix, &span.from[..]].concat();
         self.store.scan(&from, &mut |bytes, value| {
             let Some(key) = bytes.strip_prefix(&prefix[..]) else { return false };
+            if !key.starts_with(span.prefix) {
+                return false;
+            }
             while goes_on
                 && let Some((_, (key, value))) = newer.next_if(|(newer, _)| **newer < *key)
             {
@@ -99,7 +104,7 @@ impl<T: Row> Inner<T> {
             };
             let mut encoded = Vec::new();
             slot.key.encode(&mut encoded)?;
-            if encoded >= span.from {
+            if encoded >= span.from && encoded.starts_with(span.prefix) {
                 newer.insert(encoded, (slot.key.clone(), self.read(row, lane).cloned()));
             }
         }

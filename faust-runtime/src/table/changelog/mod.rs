@@ -3,3 +3,4 @@
 mod recovery;
 
 pub(crate) use recovery::{Recovered, RecoveryError, recover};
+pub(super) use recovery::{apply, open};

@@ -73,7 +73,8 @@ pub(crate) async fn recover(
     Ok(Recovered { store, mark, replayed })
 }
 
-fn open(
+/// Opens a store, or a new one where the old one does not fit its changelog.
+pub(in crate::table) fn open(
     stores: &dyn Stores,
     owner: &str,
     table: &str,
@@ -122,7 +123,11 @@ async fn read(
 }
 
 /// Writes one batch, the newest value of each key, with the position that it reaches.
-fn apply(batch: &Batch, store: &dyn Store, mark: &mut Mark) -> Result<u64, StoreError> {
+pub(in crate::table) fn apply(
+    batch: &Batch,
+    store: &dyn Store,
+    mark: &mut Mark,
+) -> Result<u64, StoreError> {
     let mut newest: HashMap<&[u8], Option<&[u8]>> = HashMap::new();
     for index in 0..batch.messages.len() {
         let Some(message) = batch.messages.get(index) else { break };
