@@ -1,5 +1,7 @@
 //! `#[table]`: a table by the shape of its rows.
 
+mod set;
+
 use crate::cfg::cfgs;
 use crate::closest::did_you_mean;
 use crate::errors::Errors;
@@ -27,8 +29,18 @@ struct Table {
     row: Struct,
     name: String,
     said: Said,
-    windowed: bool,
+    shape: Shape,
     home: Home,
+}
+
+/// How its rows are kept.
+enum Shape {
+    Plain,
+    Windowed,
+    /// Each row goes a while after its last write.
+    Aging,
+    /// Each row is a member of the set that is its value: `Set<Member>`, as it stands there.
+    Members(Type),
 }
 
 /// What decides a row's partition.
@@ -43,10 +55,11 @@ enum Home {
 fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<Table> {
     let mut options = Options::parse("table", attr, errors);
     let name = options.name("#[table(\"name\")]", errors);
-    let row = Struct::read("table", item, &mut options, errors);
+    let mut row = Struct::read("table", item, &mut options, errors);
     let partitions = options.number("partitions", 1..=u32::MAX, errors);
     let window = options.value("window", errors);
     let expires = options.value("expires", errors);
+    let ttl = options.value("ttl", errors);
     let partition_by = options.value("partition_by", errors);
     let scope = options.ident("scope", "`partition` or `key`", errors);
     let config = options.config(errors);
@@ -71,24 +84,50 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
             (Some(_), Err(fault)) => errors.keep::<()>(Err(fault)).unwrap_or_default(),
         }
     }
+    if let Some(ttl) = ttl.as_ref().filter(|_| window.is_some()) {
+        errors.at(
+            ttl,
+            "windows go by themselves: `expires = 1h` says when, counted from a window's end",
+        );
+    }
     let windowed = window.is_some();
     let window = window.and_then(|window| Window::read(window, errors));
     let expires = expires.and_then(|expires| errors.keep(duration(expires)));
+    let ttl = ttl.and_then(|ttl| errors.keep(duration(ttl)));
+    let set = row.as_mut().and_then(set::spread);
+    if let Some(set) = set.as_ref().filter(|_| windowed || ttl.is_some()) {
+        errors.at(
+            set,
+            "a set has neither windows nor `ttl`: its members stay until they are removed",
+        );
+    }
+    let shape = match set {
+        Some(set) => Shape::Members(set),
+        None if windowed => Shape::Windowed,
+        None if ttl.is_some() => Shape::Aging,
+        None => Shape::Plain,
+    };
     let row = row?;
     require_key(&row, errors);
     require_value(&row, errors);
     let said_anywhere = scope.as_ref().is_some_and(|scope| is_partition(scope, errors));
     // What is no row agrees with every agent.
     let anywhere = said_anywhere || matches!(row.form, Form::Unsound);
-    let home = home(&row.key, partition_by, anywhere, errors);
+    let home = match (&shape, &row.key) {
+        (Shape::Members(_), Key::Parts(_, parts)) if !anywhere && partition_by.is_none() => {
+            parts.first().map_or(Home::Key, |key| Home::Part(Index::from(0), key.ty.clone()))
+        }
+        _ => home(&row.key, partition_by, anywhere, errors),
+    };
     let said = Said::default()
         .some("partitions", partitions.map(Literal::u32_unsuffixed))
         .some("window", window.map(|window| window.tokens(&krate)))
         .some("expires", expires.map(duration_tokens))
+        .some("ttl", ttl.map(duration_tokens))
         .plain("scope", said_anywhere.then(|| quote!(#krate::Scope::Partition)))
         .config(&config);
     let name = name.map(|name| name.value()).unwrap_or_default();
-    Some(Table { krate, row, name, said, windowed, home })
+    Some(Table { krate, row, name, said, shape, home })
 }
 
 fn require_key(row: &Struct, errors: &mut Errors) {
@@ -163,7 +202,7 @@ fn derives(table: &Table) -> Option<TokenStream> {
 }
 
 fn generate(table: &Table) -> TokenStream {
-    let Table { krate, row, name, said, windowed, home } = table;
+    let Table { krate, row, name, said, shape, home } = table;
     let ident = &row.name;
     let (impl_generics, ty_generics, _) = row.generics.split_for_impl();
     let bounds = row.bounds();
@@ -178,7 +217,20 @@ fn generate(table: &Table) -> TokenStream {
         Form::Pair(_) | Form::Whole => key_type(&row.key),
     };
     let (value, fresh) = value(row);
-    let window = if *windowed { quote!(#krate::Windowed) } else { quote!(#krate::Unwindowed) };
+    let window = match shape {
+        Shape::Plain => quote!(#krate::Unwindowed),
+        Shape::Windowed => quote!(#krate::Windowed),
+        Shape::Aging => quote!(#krate::Unwindowed<#krate::Aging>),
+        Shape::Members(_) => quote!(#krate::Members),
+    };
+    let set_check = match shape {
+        Shape::Members(set) => {
+            let span = anchor(set).resolved_at(hygienic());
+            let check = quote_spanned!(span=> __require_set::<#set>);
+            Some(quote!(use #krate::require_set as __require_set; const _: fn() = #check;))
+        }
+        _ => None,
+    };
     let (partition_key, encode_partition_key) = match home {
         Home::Key => (quote!(Self::Key), None),
         Home::Anywhere => (quote!(#krate::AnyKey), None),
@@ -190,6 +242,7 @@ fn generate(table: &Table) -> TokenStream {
         const _: () = {
             use #krate::{NoKeyCodec as _, NoValueCodec as _};
             #checks
+            #set_check
             impl #impl_generics #krate::Row for #ident #ty_generics #bounds {
                 type Key = #key;
                 type Value = #value;

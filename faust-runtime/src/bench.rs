@@ -70,6 +70,7 @@ impl<T: Row> Cached<T> {
             mark: Mark::default(),
             changelog: TopicId(0),
             budget: budget.into(),
+            time: Default::default(),
         })))
     }
 

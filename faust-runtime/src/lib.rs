@@ -58,13 +58,13 @@ pub use app::{
 pub use cli::{Command, main};
 pub use codec::{CodecError, Key, KeyPrefix, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
-    AnyKey, Both, NoKey, Only, OwnedRecord, Owns, Place, Record, Records, Row, SameKey, Scope,
-    TableDef, TopicDef, Unwindowed, Window, WindowDef, Windowed,
+    Aging, AnyKey, Both, Forever, Members, NoKey, Only, OwnedRecord, Owns, Place, Record, Records,
+    Row, SameKey, Scope, Set, Shape, TableDef, TopicDef, Unwindowed, Window, WindowDef, Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Access, Ask, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Sink, State,
-    Stream, Table, View, ViewInWindow,
+    Access, Ask, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, SetOf, Sink,
+    State, Stream, Table, View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ mod pages {
 /// Everything a program needs: `use faust::prelude::*;`.
 pub mod prelude {
     pub use crate::agent::AgentParam;
-    pub use crate::define::Records;
+    pub use crate::define::{Records, Set};
     pub use crate::handle::{
         Ask, Context, Event, Global, Lookup, Sink, State, Stream, Table, View,
     };
@@ -153,10 +153,10 @@ pub mod __private {
     pub use crate::cli::{Command, CommandDef, CommandOptions};
     pub use crate::codec::{CodecError, Key, Value};
     pub use crate::define::{
-        AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec,
-        NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record, Records, Row, SameKey, Scope,
-        TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant, VariantOf, WindowDef,
-        Windowed, options,
+        Aging, AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, KeyCodec, KeyOf, Members,
+        NoBorrowedCodec, NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record, Records, Row,
+        SameKey, Scope, TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant,
+        VariantOf, WindowDef, Windowed, options, require_set,
     };
     pub use crate::handle::Event;
     pub use crate::schedule::{Cron, Service, WindowClose, require_windows};

@@ -1,7 +1,8 @@
 //! The row of a table.
 
-use super::{SameKey, TableDef};
+use super::{Forever, SameKey, Shape, TableDef};
 use crate::codec::{CodecError, Key};
+use crate::time::Timestamp;
 use std::marker::PhantomData;
 
 /// A table by the shape of its rows; `#[table]` implements it.
@@ -17,8 +18,8 @@ pub trait Row: Sized + Send + 'static {
     type Value: Clone + Send + 'static;
     /// What decides the partition: the key, a part of it, or, with `scope = partition`, nothing ([`AnyKey`]).
     type PartitionKey;
-    /// [`Unwindowed`] or [`Windowed`].
-    type Window;
+    /// [`Unwindowed`], [`Windowed`] or [`Members`]: how its rows are kept, and so which methods its handles have.
+    type Window: Shape;
     /// The declaration.
     const TABLE: TableDef;
     /// The value of a row that is not there yet.
@@ -28,6 +29,11 @@ pub trait Row: Sized + Send + 'static {
     fn encode_value(value: &Self::Value, out: &mut Vec<u8>) -> Result<bool, CodecError>;
     /// Reads an encoded value. By hand: [`Value::decode`](crate::Value::decode).
     fn decode_value(bytes: &[u8]) -> Result<Self::Value, CodecError>;
+    /// When a row was last written, where its value says so: with `ttl`.
+    #[doc(hidden)]
+    fn written(_value: &Self::Value) -> Option<Timestamp> {
+        None
+    }
     /// Appends what decides the partition, encoded as a key.
     fn encode_partition_key(key: &Self::Key, out: &mut Vec<u8>) -> Result<(), CodecError> {
         key.encode(out)
@@ -44,9 +50,9 @@ impl<K> SameKey<K> for AnyKey {}
 #[derive(Debug)]
 pub struct Owns<K>(PhantomData<K>);
 
-/// A table without windows: its methods take a key.
+/// A table without windows: its methods take a key. Its rows stay [`Forever`], or are [`Aging`](super::Aging).
 #[derive(Clone, Copy, Debug)]
-pub enum Unwindowed {}
+pub struct Unwindowed<L = Forever>(PhantomData<L>);
 
 /// A table with windows: `table.at(&event)`, `table.now()` or `table.at_time(t)` say which one.
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,8 @@ pub struct TableDef {
     pub window: Option<WindowDef>,
     /// How long a window is kept behind the table's stream time, counted from the window's end; `None`: for ever.
     pub expires: Option<Duration>,
+    /// How long a row lives after its last write, by the table's stream time; `None`: for ever.
+    pub ttl: Option<Duration>,
     /// Which keys a partition may hold.
     pub scope: Scope,
     /// Further configuration of the changelog topic, as Kafka names it.
@@ -39,6 +41,7 @@ impl TableDef {
             partitions: None,
             window: None,
             expires: None,
+            ttl: None,
             scope: Scope::Key,
             config: &[],
             place,

@@ -149,7 +149,7 @@ impl<T: Row> Global<T> {
     }
 }
 
-impl<T: Row<Window = Unwindowed>> Global<T> {
+impl<T: Row<Window = Unwindowed<L>>, L> Global<T> {
     /// The row's value. Of a table with `scope = partition`: that of the first partition that has such a row.
     pub fn get(
         &self,
@@ -205,7 +205,7 @@ impl<T: Row<Window = Unwindowed>> Global<T> {
     }
 }
 
-impl<T: Row<Window = Unwindowed>> AgentParam for Global<T> {
+impl<T: Row<Window = Unwindowed<L>>, L> AgentParam for Global<T> {
     type PartitionKey = AnyKey;
     const USES: &'static [Use] = &[Use::Global(TableUse::of::<T>())];
 
@@ -214,7 +214,7 @@ impl<T: Row<Window = Unwindowed>> AgentParam for Global<T> {
     }
 }
 
-impl<T: Row<Window = Unwindowed>> Param for Global<T> {
+impl<T: Row<Window = Unwindowed<L>>, L> Param for Global<T> {
     const USES: &'static [Use] = &[Use::Global(TableUse::of::<T>())];
 
     fn bind(worker: &Worker) -> crate::Result<Self> {

@@ -3,7 +3,7 @@
 use super::range::Bounds;
 use crate::agent::{AgentParam, Bind, TableUse, Use};
 use crate::codec::{KeyPrefix, KeyRef};
-use crate::define::{Owns, Row, Unwindowed, Windowed};
+use crate::define::{Kept, KeptRow, Now, Owns, Row, Shape, Unwindowed, Windowed};
 use crate::error::HandleError;
 use crate::handle::Event;
 use crate::kafka::Offset;
@@ -80,9 +80,15 @@ impl<T: Row> AgentParam for Table<T> {
 
 /// One window of a table, or the whole of a table without windows: what the methods work on.
 #[derive(Clone, Copy)]
-struct Spot {
+pub(super) struct Spot {
     number: u16,
     start: i64,
+}
+
+/// The event at hand: where it is in its partition, and when it happens.
+struct At {
+    offset: Offset,
+    now: Now,
 }
 
 fn name<T: Row>() -> String {
@@ -90,44 +96,60 @@ fn name<T: Row>() -> String {
 }
 
 impl Spot {
+    /// A table without windows.
+    pub(super) fn of<T>(table: &Table<T>) -> Self {
+        Self { number: table.number, start: 0 }
+    }
+
     fn with<T: Row, R>(
         self,
-        call: impl FnOnce(&Rc<LaneState>, Offset, &Cache<T>) -> crate::Result<R>,
+        call: impl FnOnce(&Rc<LaneState>, At, &Cache<KeptRow<T>>) -> crate::Result<R>,
     ) -> crate::Result<R> {
         with_current(name::<T>, |lane, event| {
-            let table = lane.task.tables.get(usize::from(self.number));
-            match table.and_then(|table| table.as_any().downcast_ref::<Cache<T>>()) {
-                Some(cache) => call(lane, event.offset, cache),
+            let number = usize::from(self.number);
+            let table = lane.task.tables.get(number);
+            match table.and_then(|table| table.as_any().downcast_ref::<Cache<KeptRow<T>>>()) {
+                Some(cache) => {
+                    let mut now = Now { event: event.timestamp, stream: event.timestamp };
+                    if <T::Window as Shape>::AGES {
+                        let stream = Timestamp::from_millis(lane.task.stream_time(number));
+                        now.stream = now.stream.max(stream);
+                    }
+                    call(lane, At { offset: event.offset, now }, cache)
+                }
                 None => Err(format!("{} is bound to another task", name::<T>()).into()),
             }
         })
     }
 
-    fn read<T: Row, R>(
+    pub(super) fn read<T: Row, R>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
         read: impl FnOnce(Option<&T::Value>) -> R,
     ) -> crate::Result<R> {
-        self.with(|lane, event, cache: &Cache<T>| {
+        self.with::<T, R>(|lane, at, cache| {
             let mut cache = cache.lock();
-            Ok(match cache.find(self.start, key, event)? {
-                Found::Row(row) => read(cache.read(row, lane.id)),
+            Ok(match cache.find(self.start, key, at.offset)? {
+                Found::Row(row) => read(T::Window::look::<T>(cache.read(row, lane.id), at.now)),
                 Found::Late => read(None),
             })
         })
     }
 
     /// Rows in the order of their encoded keys, from one on, as long as they begin with `prefix`.
-    fn scan<T: Row>(
+    pub(super) fn scan<T: Row>(
         self,
         from: Vec<u8>,
         prefix: &[u8],
+        most: usize,
         place: &dyn Fn(&T::Key) -> Ordering,
     ) -> crate::Result<Vec<(T::Key, T::Value)>> {
-        let span = Span { start: self.start, from, prefix, place };
-        self.with(|lane, _, cache: &Cache<T>| {
+        let span = Span { start: self.start, from, prefix, most, place };
+        self.with::<T, _>(|lane, at, cache| {
             let touched = lane.touched(self.number);
-            cache.lock().scan(&span, lane.id, touched.into_iter())
+            let rows = cache.lock().scan(&span, lane.id, touched.into_iter())?.into_iter();
+            let seen = |(key, kept)| Some((key, T::Window::take::<T>(kept, at.now)?));
+            Ok(rows.filter_map(seen).collect())
         })
     }
 
@@ -136,22 +158,23 @@ impl Spot {
         range: impl RangeBounds<Q>,
     ) -> crate::Result<Vec<(T::Key, T::Value)>> {
         let bounds = Bounds::<T>::of(range);
-        let rows = self.scan::<T>(bounds.first()?, &[], &|key| bounds.place(key))?;
+        let rows = self.scan::<T>(bounds.first()?, &[], usize::MAX, &|key| bounds.place(key))?;
         Ok(bounds.sorted(rows))
     }
 
     /// Rows whose encoded keys begin so, in their order.
-    fn prefix<T: Row>(
+    pub(super) fn prefix<T: Row>(
         self,
         prefix: &(impl KeyPrefix<T::Key> + ?Sized),
+        most: usize,
     ) -> crate::Result<Vec<(T::Key, T::Value)>> {
         let mut bytes = Vec::new();
         prefix.encode_prefix(&mut bytes)?;
-        self.scan::<T>(bytes.clone(), &bytes, &|_| Ordering::Equal)
+        self.scan::<T>(bytes.clone(), &bytes, most, &|_| Ordering::Equal)
     }
 
     /// Writes to the event's copy of a row, once no other event holds it. `write` is told how to make the key.
-    fn write<'t, T: Row, R: 't>(
+    pub(super) fn write<'t, T: Row, R: 't>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
         write: impl FnOnce(&mut Option<T::Value>, &dyn Fn() -> T::Key) -> R + 't,
@@ -181,16 +204,19 @@ impl Spot {
         key: &(impl KeyRef<T::Key> + ?Sized),
         write: &mut Option<impl FnOnce(&mut Option<T::Value>, &dyn Fn() -> T::Key) -> R>,
     ) -> crate::Result<Tried<R>> {
-        let mut write = |value: &mut Option<T::Value>| match write.take() {
-            Some(write) => Ok(Tried::Done(write(value, &|| key.to_key()))),
+        let mut write = |kept: &mut Option<Kept<T>>, now| match write.take() {
+            Some(write) => {
+                let write = |value: &mut Option<T::Value>| write(value, &|| key.to_key());
+                Ok(Tried::Done(T::Window::change::<T, R>(kept, now, write)))
+            }
             None => Err(format!("{}: written twice", name::<T>()).into()),
         };
-        self.with(|lane, event, cache: &Cache<T>| {
+        self.with::<T, _>(|lane, at, cache| {
             let mut cache = cache.lock();
-            let row = match cache.find(self.start, key, event)? {
+            let row = match cache.find(self.start, key, at.offset)? {
                 Found::Row(row) => row,
                 // The window is gone: the event goes on, and nothing of the row remains.
-                Found::Late => return write(&mut None),
+                Found::Late => return write(&mut None, at.now),
             };
             if let Claim::Held(holder) = cache.claim(row, lane.id) {
                 if lane.task.would_deadlock(lane.id, holder) {
@@ -205,7 +231,7 @@ impl Spot {
             if first {
                 lane.touch(self.number, row);
             }
-            write(value)
+            write(value, at.now)
         })
     }
 }
@@ -235,7 +261,7 @@ enum State<'t, R> {
 }
 
 impl<R> Access<'_, R> {
-    fn ready(result: crate::Result<R>) -> Self {
+    pub(super) fn ready(result: crate::Result<R>) -> Self {
         Self(State::Ready(Some(result)))
     }
 }
@@ -349,7 +375,7 @@ macro_rules! methods {
         /// All rows of this partition, as the event sees them, in the order of their encoded keys. They are in memory
         /// at once.
         pub fn rows(&$self) -> Access<'static, Vec<(T::Key, T::Value)>> {
-            Access::ready($spot.scan::<T>(Vec::new(), &[], &|_| Ordering::Equal))
+            Access::ready($spot.scan::<T>(Vec::new(), &[], usize::MAX, &|_| Ordering::Equal))
         }
 
         /// The rows of this partition whose keys begin so, as the event sees them: with a text, or with the leading parts
@@ -359,13 +385,13 @@ macro_rules! methods {
             &$self,
             prefix: &(impl KeyPrefix<T::Key> + ?Sized),
         ) -> Access<'static, Vec<(T::Key, T::Value)>> {
-            Access::ready($spot.prefix::<T>(prefix))
+            Access::ready($spot.prefix::<T>(prefix, usize::MAX))
         }
     };
 }
 
-impl<T: Row<Window = Unwindowed>> Table<T> {
-    methods!(self => Spot { number: self.number, start: 0 });
+impl<T: Row<Window = Unwindowed<L>>, L> Table<T> {
+    methods!(self => Spot::of(self));
 }
 
 /// One window of a table: [`Table::at`], [`Table::at_time`] and [`Table::now`] give it.

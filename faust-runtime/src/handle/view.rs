@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
 use crate::codec::{Key, KeyRef};
-use crate::define::{AnyKey, Row, Unwindowed, Windowed};
+use crate::define::{AnyKey, Members, Row, Unwindowed, Windowed};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
 use crate::time::Timestamp;
@@ -79,12 +79,12 @@ impl<T: Row> View<T> {
     }
 }
 
-impl<T: Row<Window = Unwindowed>> View<T> {
+impl<T: Row<Window = Unwindowed<L>>, L> View<T> {
     /// The row's value. Fails with [`Unavailable`] while its partition moves or recovers.
     pub fn get<'v, Q: KeyRef<T::Key> + ?Sized>(
         &'v self,
         key: &Q,
-    ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, Q> {
+    ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, L, Q> {
         let key = key.to_key();
         async move { self.get_at(0, &key).await }
     }
@@ -100,6 +100,23 @@ impl<T: Row<Window = Windowed>> View<T> {
     /// The window of the wall clock.
     pub fn now(&self) -> ViewInWindow<T> {
         self.at_time(self.worker.broker.now())
+    }
+}
+
+impl<T, K, M> View<T>
+where
+    T: Row<Window = Members, Key = (K, M)>,
+    K: 'static,
+    M: 'static,
+{
+    /// Whether this is a member of the set of a key. Fails with [`Unavailable`] while its partition moves or recovers.
+    pub fn contains<'v, Q: KeyRef<K> + ?Sized, P: KeyRef<M> + ?Sized>(
+        &'v self,
+        key: &Q,
+        member: &P,
+    ) -> impl Future<Output = crate::Result<bool>> + use<'v, T, K, M, Q, P> {
+        let key = (key.to_key(), member.to_key());
+        async move { Ok(self.get_at(0, &key).await?.is_some()) }
     }
 }
 
@@ -205,7 +222,7 @@ macro_rules! in_pages {
 
 in_pages! {
     [T: Row] View<T>,
-    [T: Row<Window = Unwindowed>] super::Global<T>,
+    [T: Row<Window = Unwindowed<L>>, L] super::Global<T>,
     [T: crate::define::Record + 'static] super::Sink<T>,
     [A: crate::agent::Agent] super::Ask<A>,
     [S: Default + Clone + Send + Sync + 'static] super::State<S>,

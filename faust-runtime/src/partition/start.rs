@@ -12,7 +12,7 @@ use crate::commit::{Metadata, Progress};
 use crate::kafka::{At, Committed, KafkaError, Offset, TopicPartition};
 use crate::monitor::{Recovery, TaskState};
 use crate::table::changelog::{Recovered, RecoveryError, recover};
-use crate::table::store::StoreError;
+use crate::table::store::{StoreError, StreamTime, shown};
 use crate::table::{AnyTable, TableInit};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
@@ -333,7 +333,8 @@ fn build(
     let mut writers = Vec::new();
     for (index, recovered) in recovered {
         let Some(table) = topology.tables.get(index) else { continue };
-        worker.open_store(index, id, recovered.store.clone());
+        let time = StreamTime::default();
+        worker.open_store(index, id, shown(&table.def, recovered.store.clone(), time.clone()));
         let init = TableInit {
             index,
             partition: id.partition,
@@ -342,6 +343,7 @@ fn build(
             mark: recovered.mark,
             changelog: worker.broker.topic_id(&table.changelog),
             budget: shard.budget.clone(),
+            time,
         };
         tables.push((index, (table.ops.open)(init)));
         let writes = |reader: &&Rc<Reader>| {

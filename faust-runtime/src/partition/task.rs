@@ -214,7 +214,7 @@ impl Task {
     }
 
     /// The table's stream time: the lowest of the sources whose agents write it.
-    fn stream_time(&self, table: usize) -> i64 {
+    pub(crate) fn stream_time(&self, table: usize) -> i64 {
         let writers = self.writers.get(table).map(Vec::as_slice).unwrap_or_default();
         let times =
             writers.iter().filter_map(|source| self.sources.get(*source)).map(|s| s.time.get());

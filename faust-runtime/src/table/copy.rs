@@ -2,7 +2,8 @@
 //! has is committed; what is committed, it has a moment later.
 
 use super::changelog::{RecoveryError, apply, open};
-use super::store::{Store, Stores};
+use super::store::{Store, Stores, StreamTime, shown};
+use crate::define::TableDef;
 use crate::kafka::{At, Broker, KafkaError, Offset, TopicPartition};
 use futures::future::{try_join, try_join_all};
 use std::convert::Infallible;
@@ -22,6 +23,7 @@ pub(crate) struct Copy {
     name: String,
     owner: String,
     changelog: Arc<str>,
+    def: TableDef,
     partitions: Mutex<Vec<Followed>>,
     /// Partitions that have not reached what was committed when they began.
     behind: AtomicUsize,
@@ -36,9 +38,16 @@ struct Followed {
 }
 
 impl Copy {
-    pub(crate) fn new(table: &str, owner: String, changelog: Arc<str>, partitions: u32) -> Self {
+    pub(crate) fn new(
+        def: TableDef,
+        table: &str,
+        owner: String,
+        changelog: Arc<str>,
+        partitions: u32,
+    ) -> Self {
         Self {
             name: format!("{table}+copy"),
+            def,
             owner,
             changelog,
             partitions: Mutex::new(vec![Followed::default(); partitions as usize]),
@@ -126,13 +135,14 @@ impl Copy {
         let one = |offsets: Vec<Offset>| offsets.first().copied().unwrap_or(0);
         let (start, end) = (one(ends.0), one(ends.1));
         let (store, mut mark) = open(stores, &self.owner, &self.name, of, start, end)?;
+        let shown = shown(&self.def, store.clone(), StreamTime::default());
         let mut reader = broker.copy(of, mark.changelog)?;
         loop {
             if let Some(followed) = self.lock().get_mut(of.partition as usize) {
                 followed.at = mark.changelog;
                 // Once it is readable it stays so: what it has is old at worst.
                 if mark.changelog >= end || followed.store.is_some() {
-                    followed.store = Some(store.clone());
+                    followed.store = Some(shown.clone());
                 }
             }
             if mark.changelog >= end && std::mem::take(first) {

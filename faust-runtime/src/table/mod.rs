@@ -9,13 +9,13 @@ pub(crate) use cache::{Cache, Claim, Found, Span, encode_row_key, in_order};
 pub(crate) use copy::Copy;
 
 use crate::commit::TableCut;
-use crate::define::Row;
+use crate::define::{KeptRow, Row};
 use crate::kafka::{Messages, TopicId};
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use store::{Mark, Store, StoreError};
+use store::{Mark, Store, StoreError, StreamTime};
 
 /// So many events' rows are looked up at a time.
 pub(crate) const AHEAD: usize = 16;
@@ -40,6 +40,8 @@ pub(crate) struct TableInit {
     pub(crate) mark: Mark,
     pub(crate) changelog: TopicId,
     pub(crate) budget: Rc<Budget>,
+    /// Where the table's stream time is told to other threads.
+    pub(crate) time: StreamTime,
 }
 
 /// Makes a table's typed state from its untyped declaration.
@@ -53,7 +55,7 @@ pub(crate) struct TableOps {
 impl TableOps {
     pub(crate) const fn of<T: Row>() -> Self {
         Self {
-            open: |init| Box::new(Cache::<T>::new(init)),
+            open: |init| Box::new(Cache::<KeptRow<T>>::new(init)),
             admit_key: |bytes| {
                 let key = <T::Key as crate::codec::Key>::decode(bytes)?;
                 let (mut row, mut partition) = (Vec::new(), Vec::new());
@@ -72,7 +74,8 @@ pub(crate) trait AnyTable {
     fn foresee(&self, messages: &dyn Messages, from: usize);
     /// The event that holds this row is done (or has failed): what it wrote takes effect (or is forgotten).
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError>;
-    /// Rows whose window ended before the table's stream time less `expires` go.
+    /// Rows whose window ended before the table's stream time less `expires` go, and some of those that have outlived
+    /// its `ttl`.
     fn expire(&self, stream_time: i64);
     /// Starts a cut of everything that is written now.
     fn begin_cut(&self);

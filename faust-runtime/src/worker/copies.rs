@@ -17,7 +17,10 @@ pub(super) fn of(topology: &Topology, counts: &Counts) -> Copies {
     let copy = |(index, table): (usize, &Table)| {
         let partitions = counts.get(&table.changelog).copied().unwrap_or(1);
         let owner = topology.store_owner(table);
-        (index, Arc::new(Copy::new(&table.name, owner, table.changelog.clone(), partitions)))
+        (
+            index,
+            Arc::new(Copy::new(table.def, &table.name, owner, table.changelog.clone(), partitions)),
+        )
     };
     copied.map(copy).collect()
 }

@@ -5,13 +5,14 @@ mod cut;
 mod foreseen;
 mod scan;
 mod slab;
+mod ttl;
 
 use super::{Budget, Counts, TableInit};
 use crate::codec::{Key, KeyRef};
 use crate::define::{Row, Scope, TableDef, WindowDef};
 use crate::error::HandleError;
 use crate::kafka::{Offset, TopicId, partition_for};
-use crate::table::store::{Mark, Store};
+use crate::table::store::{Mark, Store, StreamTime};
 use cut::Encoding;
 use foreseen::Foreseen;
 use hashbrown::HashTable;
@@ -21,6 +22,7 @@ use std::cell::{RefCell, RefMut};
 use std::hash::BuildHasher;
 use std::rc::Rc;
 use std::sync::Arc;
+use ttl::Sweep;
 
 /// One partition of a table.
 pub(crate) struct Cache<T: Row>(RefCell<Inner<T>>);
@@ -91,6 +93,8 @@ pub(crate) struct Inner<T: Row> {
     expired_below: i64,
     /// Expired since the last cut.
     newly_expired: bool,
+    sweep: Sweep,
+    time: StreamTime,
     scratch: Vec<u8>,
     counts: Counts,
 }
@@ -123,6 +127,8 @@ impl<T: Row> Cache<T> {
             in_flight: Vec::new(),
             expired_below: i64::MIN,
             newly_expired: false,
+            sweep: Sweep::new(),
+            time: init.time,
             scratch: Vec::new(),
             counts: Counts::default(),
         }))

@@ -15,6 +15,8 @@ pub(crate) struct Span<'a, T: Row> {
     pub(crate) from: Vec<u8>,
     /// What an encoded key begins with that is wanted.
     pub(crate) prefix: &'a [u8],
+    /// No more rows than these.
+    pub(crate) most: usize,
     /// Whether a key is before, in, or behind what is wanted.
     pub(crate) place: &'a dyn Fn(&T::Key) -> Ordering,
 }
@@ -48,7 +50,7 @@ impl<T: Row> Inner<T> {
             if let Some(value) = value.filter(|_| place.is_eq()) {
                 rows.push((key, value));
             }
-            place.is_le() || !in_order::<T>()
+            (place.is_le() || !in_order::<T>()) && rows.len() < span.most
         };
         let mut failed = None;
         let mut goes_on = true;

@@ -1,5 +1,7 @@
 //! Where rows rest: one store for each partition of each table. A store holds committed rows only.
 
+pub(crate) use shown::{StreamTime, shown};
+
 use crate::kafka::Offset;
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -11,6 +13,7 @@ pub(crate) mod fjall;
 pub(crate) mod memory;
 #[cfg(feature = "rocksdb")]
 pub(crate) mod rocksdb;
+mod shown;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@ mod app;
 mod hand_overs;
 mod kills;
 mod offsets;
+mod tables;
 mod world;
 
 use super::app::pause;

@@ -1,0 +1,178 @@
+//! How rows are kept: as they are, or with the time of their last write.
+
+use super::{Row, TableDef, Unwindowed, Windowed};
+use crate::codec::CodecError;
+use crate::time::{Timestamp, millis};
+use std::marker::PhantomData;
+
+/// A row's value as the cache keeps it.
+pub(crate) type Kept<T> = <KeptRow<T> as Row>::Value;
+/// The rows that the cache of a table keeps.
+pub(crate) type KeptRow<T> = <<T as Row>::Window as Shape>::Kept<T>;
+
+/// How the rows of a table are kept.
+#[doc(hidden)]
+pub trait Shape: 'static {
+    /// The rows that the cache keeps for a table of this shape.
+    type Kept<T: Row>: Row<Key = T::Key>;
+    /// Whether what is seen depends on the time.
+    const AGES: bool = false;
+    /// What an event sees of a row.
+    fn look<T: Row>(kept: Option<&<Self::Kept<T> as Row>::Value>, now: Now) -> Option<&T::Value>;
+    /// The same as a value of its own.
+    fn take<T: Row>(kept: <Self::Kept<T> as Row>::Value, now: Now) -> Option<T::Value>;
+    /// Changes a row.
+    fn change<T: Row, R>(
+        kept: &mut Option<<Self::Kept<T> as Row>::Value>,
+        now: Now,
+        change: impl FnOnce(&mut Option<T::Value>) -> R,
+    ) -> R;
+}
+
+/// When an event happens, as its table has it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Its own time.
+    pub event: Timestamp,
+    /// Its own time, or the table's stream time where that is later.
+    pub stream: Timestamp,
+}
+
+/// Rows are kept as they are.
+macro_rules! plain {
+    ($($shape:ty),*) => {
+        $(impl Shape for $shape {
+            type Kept<T: Row> = T;
+
+            fn look<T: Row>(kept: Option<&T::Value>, _: Now) -> Option<&T::Value> {
+                kept
+            }
+
+            fn take<T: Row>(kept: T::Value, _: Now) -> Option<T::Value> {
+                Some(kept)
+            }
+
+            fn change<T: Row, R>(
+                kept: &mut Option<T::Value>,
+                _: Now,
+                change: impl FnOnce(&mut Option<T::Value>) -> R,
+            ) -> R {
+                change(kept)
+            }
+        })*
+    };
+}
+
+plain!(Unwindowed<Forever>, Windowed, Members);
+
+/// Rows stay until they are removed.
+#[derive(Clone, Copy, Debug)]
+pub enum Forever {}
+
+/// Rows go a while after their last write: `ttl = 1h`.
+#[derive(Clone, Copy, Debug)]
+pub enum Aging {}
+
+/// The rows are the members of sets: `value: Set<Member>`.
+#[derive(Clone, Copy, Debug)]
+pub enum Members {}
+
+/// A row with the time of its last write. In store and changelog that is eight bytes in front of the value, big-endian
+/// milliseconds since 1970.
+#[doc(hidden)]
+pub struct Aged<T>(PhantomData<T>);
+
+/// A value with the time of its last write.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Timed<V> {
+    written: Timestamp,
+    value: V,
+}
+
+impl<T: Row> Row for Aged<T> {
+    type Key = T::Key;
+    type Value = Timed<T::Value>;
+    type PartitionKey = T::PartitionKey;
+    type Window = Unwindowed;
+    const TABLE: TableDef = T::TABLE;
+
+    fn fresh(key: &T::Key) -> Timed<T::Value> {
+        Timed { written: Timestamp::default(), value: T::fresh(key) }
+    }
+
+    fn encode_value(value: &Timed<T::Value>, out: &mut Vec<u8>) -> Result<bool, CodecError> {
+        let start = out.len();
+        out.extend_from_slice(&value.written.as_millis().max(0).to_be_bytes());
+        let there = T::encode_value(&value.value, out)?;
+        if !there {
+            out.truncate(start);
+        }
+        Ok(there)
+    }
+
+    fn decode_value(bytes: &[u8]) -> Result<Timed<T::Value>, CodecError> {
+        let (written, value) = split(bytes);
+        Ok(Timed { written, value: T::decode_value(value)? })
+    }
+
+    fn written(value: &Timed<T::Value>) -> Option<Timestamp> {
+        Some(value.written)
+    }
+
+    fn encode_partition_key(key: &T::Key, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        T::encode_partition_key(key, out)
+    }
+}
+
+/// The time of a row that was written before its table had a `ttl`.
+const UNKNOWN: Timestamp = Timestamp::from_millis(i64::MAX);
+
+/// The time of the last write, and the value. A value from before the table had a `ttl` has no time: no text begins with
+/// a zero, as these times do. It stays until it is written again.
+pub(crate) fn split(bytes: &[u8]) -> (Timestamp, &[u8]) {
+    match bytes.split_first_chunk::<8>() {
+        Some((written, value)) if bytes.first() == Some(&0) => {
+            (Timestamp::from_millis(i64::from_be_bytes(*written)), value)
+        }
+        _ => (UNKNOWN, bytes),
+    }
+}
+
+/// Whether a row that was written then lives.
+pub(crate) fn lives(def: &TableDef, written: Timestamp, now: Timestamp) -> bool {
+    match def.ttl {
+        Some(ttl) => written.as_millis().saturating_add(millis(ttl)) > now.as_millis(),
+        None => true,
+    }
+}
+
+impl Shape for Unwindowed<Aging> {
+    type Kept<T: Row> = Aged<T>;
+    const AGES: bool = true;
+
+    fn look<T: Row>(kept: Option<&Timed<T::Value>>, now: Now) -> Option<&T::Value> {
+        let kept = kept.filter(|kept| lives(&T::TABLE, kept.written, now.stream))?;
+        Some(&kept.value)
+    }
+
+    fn take<T: Row>(kept: Timed<T::Value>, now: Now) -> Option<T::Value> {
+        lives(&T::TABLE, kept.written, now.stream).then_some(kept.value)
+    }
+
+    fn change<T: Row, R>(
+        kept: &mut Option<Timed<T::Value>>,
+        now: Now,
+        change: impl FnOnce(&mut Option<T::Value>) -> R,
+    ) -> R {
+        let old = kept.take().filter(|kept| lives(&T::TABLE, kept.written, now.stream));
+        // An event that comes late does not shorten a row's life.
+        let known = old.as_ref().map(|old| old.written).filter(|written| *written != UNKNOWN);
+        let written = known.map_or(now.event, |written| written.max(now.event));
+        let mut value = old.map(|old| old.value);
+        let result = change(&mut value);
+        *kept = value.map(|value| Timed { written, value });
+        result
+    }
+}
