@@ -14,7 +14,7 @@ use crate::types::anchor;
 use crate::window::Window;
 use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Index, Type};
+use syn::{Index, Path, Type};
 
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -31,6 +31,8 @@ struct Table {
     said: Said,
     shape: Shape,
     home: Home,
+    /// The function that gives the first rows.
+    initial: Option<Path>,
 }
 
 /// How its rows are kept.
@@ -62,6 +64,8 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     let ttl = options.value("ttl", errors);
     let partition_by = options.value("partition_by", errors);
     let scope = options.ident("scope", "`partition` or `key`", errors);
+    let initial = options.path("initial", "the name of an async function", errors);
+    let changelog = options.truth("changelog", errors);
     let config = options.config(errors);
     let grace = options.value("grace", errors);
     options.codecs(errors);
@@ -107,6 +111,12 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
         None if ttl.is_some() => Shape::Aging,
         None => Shape::Plain,
     };
+    if let Some(initial) = initial.as_ref().filter(|_| !matches!(shape, Shape::Plain)) {
+        errors.at(
+            initial,
+            "initial rows are those of a plain table: it has no windows, no `ttl` and no sets",
+        );
+    }
     let row = row?;
     require_key(&row, errors);
     require_value(&row, errors);
@@ -125,9 +135,10 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
         .some("expires", expires.map(duration_tokens))
         .some("ttl", ttl.map(duration_tokens))
         .plain("scope", said_anywhere.then(|| quote!(#krate::Scope::Partition)))
+        .plain("changelog", changelog.filter(|logged| !logged))
         .config(&config);
     let name = name.map(|name| name.value()).unwrap_or_default();
-    Some(Table { krate, row, name, said, shape, home })
+    Some(Table { krate, row, name, said, shape, home, initial })
 }
 
 fn require_key(row: &Struct, errors: &mut Errors) {
@@ -202,7 +213,7 @@ fn derives(table: &Table) -> Option<TokenStream> {
 }
 
 fn generate(table: &Table) -> TokenStream {
-    let Table { krate, row, name, said, shape, home } = table;
+    let Table { krate, row, name, said, shape, home, initial } = table;
     let ident = &row.name;
     let (impl_generics, ty_generics, _) = row.generics.split_for_impl();
     let bounds = row.bounds();
@@ -212,6 +223,7 @@ fn generate(table: &Table) -> TokenStream {
         Form::Unsound => TokenStream::new(),
     };
     let def = said.over(krate, "TableDef", name);
+    let writes = format!("{name}-writes");
     let key = match row.form {
         Form::Unsound => quote!(()),
         Form::Pair(_) | Form::Whole => key_type(&row.key),
@@ -231,6 +243,7 @@ fn generate(table: &Table) -> TokenStream {
         }
         _ => None,
     };
+    let initial = initial.as_ref().map(|path| first_rows(krate, row, path));
     let (partition_key, encode_partition_key) = match home {
         Home::Key => (quote!(Self::Key), None),
         Home::Anywhere => (quote!(#krate::AnyKey), None),
@@ -249,6 +262,7 @@ fn generate(table: &Table) -> TokenStream {
                 type PartitionKey = #partition_key;
                 type Window = #window;
                 const TABLE: #krate::TableDef = #def;
+                const WRITES: &'static str = #writes;
                 fn fresh(key: &Self::Key) -> Self::Value {
                     #fresh
                 }
@@ -263,6 +277,7 @@ fn generate(table: &Table) -> TokenStream {
                 ) -> ::core::result::Result<Self::Value, #krate::CodecError> {
                     #krate::ValueCodec::<Self::Value>::decode(::core::option::Option::Some(bytes))
                 }
+                #initial
                 #encode_partition_key
             }
         };
@@ -307,6 +322,30 @@ fn value(row: &Struct) -> (TokenStream, TokenStream) {
                 quote!(#cfgs #member: #value)
             });
             (row.name.to_token_stream(), quote!(Self { #(#fields),* }))
+        }
+    }
+}
+
+/// Calls the function that gives the first rows, and takes these apart.
+fn first_rows(krate: &Krate, row: &Struct, path: &Path) -> TokenStream {
+    let members: Vec<_> = row.key.fields().iter().map(|field| &field.member).collect();
+    let split = match (&row.form, &row.key) {
+        (Form::Pair(value), Key::Field(key)) => {
+            let (key, value) = (&key.member, &value.member);
+            quote_spanned!(hygienic()=> (row.#key, row.#value))
+        }
+        (_, Key::Parts(..)) => quote_spanned! {hygienic()=>
+            ((#(::core::clone::Clone::clone(&row.#members),)*), row)
+        },
+        _ => quote_spanned!(hygienic()=> (#(::core::clone::Clone::clone(&row.#members))*, row)),
+    };
+    quote_spanned! {hygienic()=>
+        fn initial() -> ::core::option::Option<#krate::Initial<Self>> {
+            ::core::option::Option::Some(#krate::Box::pin(async {
+                let rows: #krate::Vec<Self> = #path().await?;
+                let rows = rows.into_iter().map(|row| #split);
+                ::core::result::Result::Ok(rows.collect())
+            }))
         }
     }
 }

@@ -63,8 +63,8 @@ pub use define::{
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Access, Ask, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, SetOf, Sink,
-    State, Stream, Table, View, ViewInWindow,
+    Access, Ask, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Remote, SetOf,
+    Sink, State, Stream, Table, View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ pub mod prelude {
     pub use crate::agent::AgentParam;
     pub use crate::define::{Records, Set};
     pub use crate::handle::{
-        Ask, Context, Event, Global, Lookup, Sink, State, Stream, Table, View,
+        Ask, Context, Event, Global, Lookup, Remote, Sink, State, Stream, Table, View,
     };
     pub use crate::{Lazy, Result, Settings, Timestamp};
     pub use axum::Json;
@@ -153,9 +153,9 @@ pub mod __private {
     pub use crate::cli::{Command, CommandDef, CommandOptions};
     pub use crate::codec::{CodecError, Key, Value};
     pub use crate::define::{
-        Aging, AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, KeyCodec, KeyOf, Members,
-        NoBorrowedCodec, NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record, Records, Row,
-        SameKey, Scope, TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant,
+        Aging, AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, Initial, KeyCodec, KeyOf,
+        Members, NoBorrowedCodec, NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record, Records,
+        Row, SameKey, Scope, TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant,
         VariantOf, WindowDef, Windowed, options, require_set,
     };
     pub use crate::handle::Event;
@@ -171,6 +171,7 @@ pub mod __private {
     pub use axum::response::Response;
     pub use clap;
     pub use serde;
+    pub use std::boxed::Box;
     pub use std::string::String;
     pub use std::vec::Vec;
 }

@@ -65,6 +65,16 @@ pub(crate) enum TopologyError {
     /// An agent is asked that does not run here: list it in `agents(..)`.
     #[error("{who} asks agent `{asked}`, which the app does not list")]
     NotListed { who: String, asked: &'static str },
+    /// A table is copied to every worker that has no changelog to copy it from.
+    #[error(
+        "table `{table}` ({place}) has no changelog, so no worker can have a copy of it: read it as `View`, or leave out `changelog = false`"
+    )]
+    NoChangelog { table: &'static str, place: String },
+    /// A table without `#[table]` is written from elsewhere.
+    #[error(
+        "table `{table}` ({place}) is written from elsewhere, but its `Row` does not say `WRITES`"
+    )]
+    NoWrites { table: &'static str, place: String },
     /// A table is read that no agent of the app owns.
     #[error("table `{table}` ({place}) is read, but no agent of this app owns it")]
     NoOwner { table: &'static str, place: String },
@@ -87,6 +97,7 @@ impl Topology {
         };
         let mut errors = Vec::new();
         this.add(app);
+        this.add_writers(settings, &mut errors);
         for agent in this.agents.clone() {
             for input in agent.inputs {
                 this.topic(input.topic, settings, &mut errors);
@@ -98,6 +109,12 @@ impl Topology {
         }
         this.make_groups();
         for table in &this.tables {
+            if table.copied && !table.def.changelog {
+                errors.push(TopologyError::NoChangelog {
+                    table: table.def.name,
+                    place: table.def.place.to_string(),
+                });
+            }
             if table.group.is_none() {
                 errors.push(TopologyError::NoOwner {
                     table: table.def.name,
@@ -117,6 +134,31 @@ impl Topology {
         self.commands.extend_from_slice(app.commands);
         for part in app.parts {
             self.add(part);
+        }
+    }
+
+    /// The agents that apply what is written from elsewhere, each with the topic that it goes through.
+    fn add_writers(&mut self, settings: &Settings, errors: &mut Vec<TopologyError>) {
+        let agents = self.agents.iter().map(|agent| agent.uses);
+        let uses: Vec<_> =
+            agents.chain(self.other_uses().into_iter().map(|(uses, _)| uses)).collect();
+        for used in uses.into_iter().flatten().copied().flatten() {
+            let Use::Remote(remote) = used else { continue };
+            let name = remote.topic.topic.name;
+            if name.is_empty() {
+                let table = remote.table.table;
+                let place = table.place.to_string();
+                errors.push(TopologyError::NoWrites { table: table.name, place });
+                continue;
+            }
+            if self.agents.iter().any(|agent| agent.options.place == remote.writer.options.place) {
+                continue;
+            }
+            self.agents.push(remote.writer);
+            self.topic(remote.topic.topic, settings, errors);
+            if let Some(topic) = self.topics.last_mut().filter(|topic| topic.def.name == name) {
+                topic.name = format!("{}-{name}", self.group).into();
+            }
         }
     }
 
@@ -146,6 +188,9 @@ impl Topology {
                     if let Some(table) = copied.and_then(|index| self.tables.get_mut(index)) {
                         table.copied = true;
                     }
+                }
+                Use::Remote(remote) => {
+                    self.table(remote.table.table, remote.table.ops, settings, errors);
                 }
                 Use::Sink(sink) => {
                     self.topic(sink.topic, settings, errors);

@@ -34,7 +34,8 @@ pub(crate) struct TaskCut {
 pub(crate) struct TableCut {
     /// The table's index in the topology.
     pub(crate) table: usize,
-    pub(crate) changelog: TopicId,
+    /// None where the table has no changelog.
+    pub(crate) changelog: Option<TopicId>,
     pub(crate) partition: u32,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bytes: Vec<u8>,

@@ -25,7 +25,7 @@ pub(crate) use ops::{Admitted, RecordOps};
 pub use place::Place;
 pub use record::{NoKey, OwnedRecord, Record, SameKey};
 pub use records::{Agrees, Both, Each, Only, Records, Variant, VariantOf};
-pub use row::{AnyKey, Owns, Row, Unwindowed, Windowed};
+pub use row::{AnyKey, Initial, Owns, Row, Unwindowed, Windowed};
 pub use set::{IsSet, Set, require_set};
 pub use shape::{Aging, Forever, Members, Now, Shape};
 pub(crate) use shape::{Kept, KeptRow, lives, split};

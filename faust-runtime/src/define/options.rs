@@ -42,6 +42,10 @@ pub mod table {
     pub const partition_by: Option<&str> = None;
     /// `scope = partition`: any key, and a row lives where the event was that wrote it. Without it: `scope = key`.
     pub const scope: &str = "key";
+    /// `initial = load_rates`: an async function that gives the first rows, where the table was never used.
+    pub const initial: Option<fn()> = None;
+    /// `changelog = false`: the rows are on this worker's disk alone, and are lost with it or when the partition moves.
+    pub const changelog: bool = true;
     /// `config("min.insync.replicas" = "2")`: more configuration of the changelog topic, as Kafka names it.
     pub const config: &[(&str, &str)] = &[];
 

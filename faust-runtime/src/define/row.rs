@@ -3,6 +3,7 @@
 use super::{Forever, SameKey, Shape, TableDef};
 use crate::codec::{CodecError, Key};
 use crate::time::Timestamp;
+use futures::future::BoxFuture;
 use std::marker::PhantomData;
 
 /// A table by the shape of its rows; `#[table]` implements it.
@@ -29,6 +30,14 @@ pub trait Row: Sized + Send + 'static {
     fn encode_value(value: &Self::Value, out: &mut Vec<u8>) -> Result<bool, CodecError>;
     /// Reads an encoded value. By hand: [`Value::decode`](crate::Value::decode).
     fn decode_value(bytes: &[u8]) -> Result<Self::Value, CodecError>;
+    /// What the topic of writes from elsewhere is called, behind the app's id: `{table}-writes`.
+    #[doc(hidden)]
+    const WRITES: &'static str = "";
+    /// The first rows of a table that was never used, where there are any: those of all partitions.
+    #[doc(hidden)]
+    fn initial() -> Option<Initial<Self>> {
+        None
+    }
     /// When a row was last written, where its value says so: with `ttl`.
     #[doc(hidden)]
     fn written(_value: &Self::Value) -> Option<Timestamp> {
@@ -39,6 +48,10 @@ pub trait Row: Sized + Send + 'static {
         key.encode(out)
     }
 }
+
+/// Rows that are still being found.
+#[doc(hidden)]
+pub type Initial<T> = BoxFuture<'static, crate::Result<Vec<(<T as Row>::Key, <T as Row>::Value)>>>;
 
 /// What decides the partition of a table with `scope = partition`: nothing, so it agrees with every topic.
 #[derive(Debug)]

@@ -27,6 +27,8 @@ pub struct TableDef {
     pub ttl: Option<Duration>,
     /// Which keys a partition may hold.
     pub scope: Scope,
+    /// Whether a changelog topic backs it. Without one it is on this worker's disk alone.
+    pub changelog: bool,
     /// Further configuration of the changelog topic, as Kafka names it.
     pub config: &'static [(&'static str, &'static str)],
     /// Where it is declared.
@@ -43,6 +45,7 @@ impl TableDef {
             expires: None,
             ttl: None,
             scope: Scope::Key,
+            changelog: true,
             config: &[],
             place,
         }

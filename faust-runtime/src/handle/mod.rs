@@ -2,11 +2,13 @@
 //! them.
 
 mod ask;
+mod clear;
 mod context;
 mod event;
 mod global;
 mod later;
 mod range;
+mod remote;
 mod set;
 mod sink;
 mod state;
@@ -19,6 +21,7 @@ pub use context::Context;
 pub use event::Event;
 pub use global::Global;
 pub use later::Lookup;
+pub use remote::Remote;
 pub use set::SetOf;
 pub use sink::{Delivered, Sink};
 pub use state::State;

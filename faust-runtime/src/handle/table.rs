@@ -86,7 +86,7 @@ pub(super) struct Spot {
 }
 
 /// The event at hand: where it is in its partition, and when it happens.
-struct At {
+pub(super) struct At {
     offset: Offset,
     now: Now,
 }
@@ -99,6 +99,11 @@ impl Spot {
     /// A table without windows.
     pub(super) fn of<T>(table: &Table<T>) -> Self {
         Self { number: table.number, start: 0 }
+    }
+
+    /// What an event may stage.
+    pub(super) fn stage_bytes<T: Row>(self) -> crate::Result<usize> {
+        self.with::<T, _>(|lane, _, _| Ok(lane.task.stage_bytes()))
     }
 
     fn with<T: Row, R>(

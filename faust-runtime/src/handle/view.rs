@@ -223,6 +223,7 @@ macro_rules! in_pages {
 in_pages! {
     [T: Row] View<T>,
     [T: Row<Window = Unwindowed<L>>, L] super::Global<T>,
+    [T: Row<Window = Unwindowed<L>>, L] super::Remote<T>,
     [T: crate::define::Record + 'static] super::Sink<T>,
     [A: crate::agent::Agent] super::Ask<A>,
     [S: Default + Clone + Send + Sync + 'static] super::State<S>,

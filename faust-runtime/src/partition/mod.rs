@@ -1,6 +1,7 @@
 //! One task for each partition of a co-partitioned group: it owns the partition's state and runs its agents, all on
 //! one thread.
 
+mod fill;
 mod lane;
 mod latest;
 mod reader;

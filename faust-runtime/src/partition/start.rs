@@ -1,6 +1,7 @@
 //! How a task starts: end what its last owner left open, bring its stores up to date, check that positions and state
 //! belong together, claim it, then run it.
 
+use super::fill::{fill, unused};
 use super::lane::{Current, LaneState};
 use super::reader::{Reader, ReaderOf};
 use super::shard::{Running, Shard};
@@ -13,7 +14,7 @@ use crate::kafka::{At, Committed, KafkaError, Offset, TopicPartition};
 use crate::monitor::{Recovery, TaskState};
 use crate::table::changelog::{Recovered, RecoveryError, recover};
 use crate::table::store::{StoreError, StreamTime, shown};
-use crate::table::{AnyTable, TableInit};
+use crate::table::{AnyTable, TableInit, open_local};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -37,6 +38,9 @@ pub(crate) enum StartError {
          tables and changelogs and begin again"
     )]
     Outside { group: String, partition: TopicPartition, what: String, now: String, then: String },
+    /// The function that gives a table's first rows has failed: correct it, or what it reads.
+    #[error("table `{table}`: its initial rows: {error}")]
+    Initial { table: &'static str, error: crate::Error },
     /// A parameter could not be bound.
     #[error("agent `{agent}`: {error}")]
     Bind { agent: &'static str, error: crate::Error },
@@ -100,9 +104,13 @@ async fn try_start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartError> {
     let worker = &shard.worker;
     worker.monitor.task(id.group, id.partition, TaskState::Recovering);
     let mut positions = find_positions(shard, id).await?;
-    let mut recovered = recover_tables(shard, id).await?;
+    let committed_by = |by: &Metadata| !worker.is_own(&by.by);
+    let foreign = positions.iter().filter_map(|at| at.metadata.as_ref()).any(committed_by);
+    let mut recovered = recover_tables(shard, id, foreign).await?;
     check(shard, id, &mut positions, &mut recovered).await?;
+    let unused = unused(&recovered);
     let task = build(shard, id, &positions, recovered);
+    fill(worker, &task, &unused).await?;
     shard.owned.insert(id, task.epoch);
     // The claim: who owns it now and where it begins, committed before the first event.
     shard.add(Running { task: task.clone(), lanes: Vec::new(), feeders: Vec::new() });
@@ -161,7 +169,11 @@ async fn start_offset(shard: &Shard, of: &TopicPartition) -> Result<Offset, Kafk
 }
 
 /// Brings the stores of the group's tables up to date, away from the shard's thread.
-async fn recover_tables(shard: &Shard, id: TaskId) -> Result<Vec<(usize, Recovered)>, StartError> {
+async fn recover_tables(
+    shard: &Shard,
+    id: TaskId,
+    foreign: bool,
+) -> Result<Vec<(usize, Recovered)>, StartError> {
     let worker = shard.worker.clone();
     let tables =
         worker.topology.groups.get(id.group).map(|group| group.tables.clone()).unwrap_or_default();
@@ -170,7 +182,7 @@ async fn recover_tables(shard: &Shard, id: TaskId) -> Result<Vec<(usize, Recover
         let _turn = shard.worker.recoveries.acquire().await;
         let worker = worker.clone();
         let done = worker.clone().place.run("recovery", move || async move {
-            recover_table(&worker, index, id.partition).await
+            recover_table(&worker, index, id.partition, foreign).await
         });
         match done.await {
             Some(recovered) => all.push((index, recovered?)),
@@ -184,6 +196,7 @@ async fn recover_table(
     worker: &crate::worker::Worker,
     index: usize,
     partition: u32,
+    foreign: bool,
 ) -> Result<Recovered, RecoveryError> {
     let Some(table) = worker.topology.tables.get(index) else {
         return Err(KafkaError::failed("recovery", "no such table").into());
@@ -203,6 +216,10 @@ async fn recover_table(
         });
     };
     let owner = worker.topology.store_owner(table);
+    if !table.def.changelog {
+        let stores = &*worker.stores_of_worker;
+        return Ok(open_local(stores, &owner, &table.name, partition, foreign)?);
+    }
     let recovered =
         recover(&*worker.broker, &*worker.stores_of_worker, &owner, &table.name, &of, &report)
             .await?;
@@ -281,12 +298,14 @@ async fn reset_tables(
     let worker = &shard.worker;
     for (index, _) in recovered.drain(..) {
         let Some(table) = worker.topology.tables.get(index) else { continue };
-        let of = TopicPartition::new(table.changelog.clone(), id.partition);
-        let end = lowest(worker.broker.offsets(vec![of.clone()], At::End).await?.into_iter());
-        worker.broker.delete_records(vec![(of, end)]).await?;
+        if table.def.changelog {
+            let of = TopicPartition::new(table.changelog.clone(), id.partition);
+            let end = lowest(worker.broker.offsets(vec![of.clone()], At::End).await?.into_iter());
+            worker.broker.delete_records(vec![(of, end)]).await?;
+        }
         worker.stores_of_worker.set_aside(&table.name, id.partition)?;
     }
-    *recovered = recover_tables(shard, id).await?;
+    *recovered = recover_tables(shard, id, true).await?;
     Ok(())
 }
 
@@ -341,7 +360,7 @@ fn build(
             partitions: worker.partitions_of_group(id.group),
             store: recovered.store,
             mark: recovered.mark,
-            changelog: worker.broker.topic_id(&table.changelog),
+            changelog: table.def.changelog.then(|| worker.broker.topic_id(&table.changelog)),
             budget: shard.budget.clone(),
             time,
         };

@@ -265,6 +265,12 @@ impl Worker {
         format!("{}-{}-{shard}", self.topology.group, self.id)
     }
 
+    /// Whether a transactional id is one of this worker's.
+    pub(crate) fn is_own(&self, id: &str) -> bool {
+        let own = self.transactional_id(0);
+        id.trim_end_matches(|c: char| c.is_ascii_digit()) == own.trim_end_matches('0')
+    }
+
     /// The name here of a topic that is declared under this one.
     pub(crate) fn topic_name(&self, declared: &str) -> Arc<str> {
         match self.topology.topic_index(declared).and_then(|index| self.topology.topics.get(index))

@@ -6,7 +6,7 @@ use crate::commit::{RowChange, TableCut};
 use crate::define::Row;
 use crate::kafka::Messages;
 use crate::table::store::StoreError;
-use crate::table::{AnyTable, Counts};
+use crate::table::{AnyTable, Counts, Rows};
 use crate::time::millis;
 use std::any::Any;
 use std::sync::atomic::Ordering::Relaxed;
@@ -37,6 +37,13 @@ impl<T: Row> AnyTable for Cache<T> {
         slot.value = value;
         inner.touch(row);
         Ok(())
+    }
+
+    fn fill(&self, rows: Rows) -> crate::Result<()> {
+        match rows.downcast::<Vec<(T::Key, T::Value)>>() {
+            Ok(rows) => self.lock().fill(*rows),
+            Err(_) => Err("these are rows of another table".into()),
+        }
     }
 
     fn expire(&self, stream_time: i64) {

@@ -2,6 +2,7 @@
 //! to a copy of its own, which replaces the row when the event is done; a cut encodes each written row once.
 
 mod cut;
+mod fill;
 mod foreseen;
 mod scan;
 mod slab;
@@ -74,7 +75,7 @@ pub(crate) struct Inner<T: Row> {
     partitions: u32,
     store: Arc<dyn Store>,
     mark: Mark,
-    changelog: TopicId,
+    changelog: Option<TopicId>,
     budget: Rc<Budget>,
     hasher: foldhash::fast::FixedState,
     foreseen: Foreseen,

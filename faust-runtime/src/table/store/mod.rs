@@ -7,6 +7,7 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub(crate) mod backup;
 pub(crate) mod behind;
 mod disk;
 pub(crate) mod fjall;

@@ -35,6 +35,13 @@ struct Last {
     value: u64,
 }
 
+/// Written from another key's events.
+#[table("owners", partitions = 1, crate = crate)]
+struct Owner {
+    key: u64,
+    value: (String, i64),
+}
+
 #[table("found", crate = crate)]
 struct Found {
     key: String,
@@ -47,7 +54,9 @@ async fn visit(
     visited: Table<Visited>,
     sessions: Table<Session>,
     last: Table<Last>,
+    owners: Remote<Owner>,
 ) -> Result<()> {
+    owners.insert(&visit.place, (visit.user.clone(), visit.offset())).await?;
     let places = visited.of(&visit.user);
     match visit.place {
         0 => drop(places.clear().await?),
@@ -123,6 +132,7 @@ async fn every_kind_of_table_is_exact_after_a_kill_between_any_two_steps() {
     assert!(steps > 30, "{steps} steps");
     // A test of nothing otherwise: some sessions have expired, and some have not.
     let counts = ["visited", "sessions", "last"].map(|table| of(&expected, table));
+    assert!(of(&expected, "owners") > 10);
     assert!(counts[0] > 5 && (1..5).contains(&counts[1]) && counts[2] == 5, "{counts:?}");
     for step in 1..=steps {
         let world = world(2);
@@ -169,5 +179,39 @@ async fn no_event_runs_before_the_copy_has_what_was_committed_when_the_worker_st
         };
         assert_eq!(found("found"), found("last"), "after {step:?}");
         assert_eq!(found("found").len(), USERS.len());
+    }
+}
+
+#[table("met", changelog = false, crate = crate)]
+struct Met {
+    key: String,
+    value: u64,
+}
+
+#[agent(crate = crate)]
+async fn meet(visit: Event<Visit>, met: Table<Met>) -> Result<()> {
+    met.update(&visit.user, |n| *n += 1).await
+}
+
+#[app("local", agents(meet), crate = crate)]
+struct Local;
+
+#[tokio::test]
+async fn what_a_table_without_a_changelog_has_here_is_dropped_once_another_worker_was_at_it() {
+    pause();
+    let world = World { app: Local::APP, ..world(2) };
+    let met = |member: &Member| member.rows("met").values().sum::<u64>();
+    let visit = |n: u64| {
+        for _ in 0..n {
+            let (key, value) = (Some(&b"a"[..]), Some(&b"{\"user\":\"a\",\"place\":1}"[..]));
+            world.cluster.append("visits", 0, key, value, &[], None);
+        }
+    };
+    for (worker, more, sum) in [(0, 0, 60), (0, 1, 61), (1, 2, 2), (1, 1, 3), (0, 4, 4)] {
+        visit(more);
+        let mut member = world.start(worker, None);
+        assert!(member.run().await);
+        assert_eq!(met(&member), sum, "worker {worker}");
+        member.stop().await;
     }
 }
