@@ -41,6 +41,8 @@ enum Shape {
     Windowed,
     /// Each row goes a while after its last write.
     Aging,
+    /// Each row is a version of a value.
+    History,
     /// Each row is a member of the set that is its value: `Set<Member>`, as it stands there.
     Members(Type),
 }
@@ -62,6 +64,7 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
     let window = options.value("window", errors);
     let expires = options.value("expires", errors);
     let ttl = options.value("ttl", errors);
+    let history = options.value("history", errors);
     let partition_by = options.value("partition_by", errors);
     let scope = options.ident("scope", "`partition` or `key`", errors);
     let initial = options.path("initial", "the name of an async function", errors);
@@ -94,27 +97,35 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
             "windows go by themselves: `expires = 1h` says when, counted from a window's end",
         );
     }
+    if let Some(history) = history.as_ref().filter(|_| window.is_some() || ttl.is_some()) {
+        errors.at(
+            history,
+            "a table with `history` has neither windows nor `ttl`: its rows are versions already",
+        );
+    }
     let windowed = window.is_some();
     let window = window.and_then(|window| Window::read(window, errors));
     let expires = expires.and_then(|expires| errors.keep(duration(expires)));
     let ttl = ttl.and_then(|ttl| errors.keep(duration(ttl)));
+    let history = history.and_then(|history| errors.keep(duration(history)));
     let set = row.as_mut().and_then(set::spread);
-    if let Some(set) = set.as_ref().filter(|_| windowed || ttl.is_some()) {
+    if let Some(set) = set.as_ref().filter(|_| windowed || ttl.is_some() || history.is_some()) {
         errors.at(
             set,
-            "a set has neither windows nor `ttl`: its members stay until they are removed",
+            "a set has neither windows nor `ttl` nor `history`: its members stay until they are removed",
         );
     }
     let shape = match set {
         Some(set) => Shape::Members(set),
         None if windowed => Shape::Windowed,
         None if ttl.is_some() => Shape::Aging,
+        None if history.is_some() => Shape::History,
         None => Shape::Plain,
     };
     if let Some(initial) = initial.as_ref().filter(|_| !matches!(shape, Shape::Plain)) {
         errors.at(
             initial,
-            "initial rows are those of a plain table: it has no windows, no `ttl` and no sets",
+            "initial rows are those of a plain table: it has no windows, no `ttl`, no `history` and no sets",
         );
     }
     let row = row?;
@@ -134,6 +145,7 @@ fn lower(attr: TokenStream, item: &TokenStream, errors: &mut Errors) -> Option<T
         .some("window", window.map(|window| window.tokens(&krate)))
         .some("expires", expires.map(duration_tokens))
         .some("ttl", ttl.map(duration_tokens))
+        .some("history", history.map(duration_tokens))
         .plain("scope", said_anywhere.then(|| quote!(#krate::Scope::Partition)))
         .plain("changelog", changelog.filter(|logged| !logged))
         .config(&config);
@@ -202,8 +214,10 @@ fn derives(table: &Table) -> Option<TokenStream> {
     let Table { krate, row, .. } = table;
     let (path, name) = (krate.text(), &row.name);
     let key_bound = |_| match row.key {
-        Key::Field(_) => Some(format!("<{name} as {path}::Row>::Key")),
-        Key::None | Key::Parts(..) => None,
+        Key::Field(_) if !matches!(table.shape, Shape::History) => {
+            Some(format!("<{name} as {path}::Row>::Key"))
+        }
+        Key::None | Key::Field(_) | Key::Parts(..) => None,
     };
     match row.form {
         // Nobody reads the fields of a pair: the key and the value travel apart.
@@ -233,6 +247,7 @@ fn generate(table: &Table) -> TokenStream {
         Shape::Plain => quote!(#krate::Unwindowed),
         Shape::Windowed => quote!(#krate::Windowed),
         Shape::Aging => quote!(#krate::Unwindowed<#krate::Aging>),
+        Shape::History => quote!(#krate::History),
         Shape::Members(_) => quote!(#krate::Members),
     };
     let set_check = match shape {
@@ -244,10 +259,23 @@ fn generate(table: &Table) -> TokenStream {
         _ => None,
     };
     let initial = initial.as_ref().map(|path| first_rows(krate, row, path));
-    let (partition_key, encode_partition_key) = match home {
-        Home::Key => (quote!(Self::Key), None),
-        Home::Anywhere => (quote!(#krate::AnyKey), None),
-        Home::Part(n, ty) => (ty.to_token_stream(), Some(encode_part(krate, n))),
+    let versions = matches!(shape, Shape::History);
+    let (partition_key, encode_partition_key) = match (home, versions) {
+        (Home::Key, false) => (quote!(Self::Key), None),
+        (Home::Key, true) => (key.clone(), Some(encode_part(krate, &quote!(0)))),
+        (Home::Anywhere, _) => (quote!(#krate::AnyKey), None),
+        (Home::Part(n, ty), false) => (ty.to_token_stream(), Some(encode_part(krate, &quote!(#n)))),
+        (Home::Part(n, ty), true) => {
+            (ty.to_token_stream(), Some(encode_part(krate, &quote!(0.#n))))
+        }
+    };
+    let (key, value, fresh) = match versions {
+        false => (key, value, fresh),
+        true => (
+            quote!((#key, #krate::Stamp)),
+            quote!(#krate::Version<#value>),
+            quote_spanned!(hygienic()=> let key = &key.0; #krate::Version(::core::option::Option::Some(#fresh))),
+        ),
     };
     quote_spanned! {hygienic()=>
         #cfgs
@@ -350,7 +378,8 @@ fn first_rows(krate: &Krate, row: &Struct, path: &Path) -> TokenStream {
     }
 }
 
-fn encode_part(krate: &Krate, n: &Index) -> TokenStream {
+/// What decides the partition is a part of the key.
+fn encode_part(krate: &Krate, n: &TokenStream) -> TokenStream {
     quote_spanned! {hygienic()=>
         fn encode_partition_key(
             key: &Self::Key,

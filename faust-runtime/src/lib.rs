@@ -58,13 +58,14 @@ pub use app::{
 pub use cli::{Command, main};
 pub use codec::{CodecError, Key, KeyPrefix, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
-    Aging, AnyKey, Both, Forever, Members, NoKey, Only, OwnedRecord, Owns, Place, Record, Records,
-    Row, SameKey, Scope, Set, Shape, TableDef, TopicDef, Unwindowed, Window, WindowDef, Windowed,
+    Aging, AnyKey, Both, Forever, History, Members, NoKey, Only, OwnedRecord, Owns, Place, Record,
+    Records, Row, SameKey, Scope, Set, Shape, TableDef, TopicDef, Unwindowed, Window, WindowDef,
+    Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
     Access, Ask, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Remote, SetOf,
-    Sink, State, Stream, Table, View, ViewInWindow,
+    Sink, State, Stream, Table, Versions, View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
@@ -153,10 +154,10 @@ pub mod __private {
     pub use crate::cli::{Command, CommandDef, CommandOptions};
     pub use crate::codec::{CodecError, Key, Value};
     pub use crate::define::{
-        Aging, AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, Initial, KeyCodec, KeyOf,
-        Members, NoBorrowedCodec, NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record, Records,
-        Row, SameKey, Scope, TableDef, Text, TopicDef, TopicUse, Unwindowed, ValueCodec, Variant,
-        VariantOf, WindowDef, Windowed, options, require_set,
+        Aging, AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, History, Initial, KeyCodec,
+        KeyOf, Members, NoBorrowedCodec, NoKey, NoKeyCodec, NoValueCodec, Nothing, Place, Record,
+        Records, Row, SameKey, Scope, Stamp, TableDef, Text, TopicDef, TopicUse, Unwindowed,
+        ValueCodec, Variant, VariantOf, Version, WindowDef, Windowed, options, require_set,
     };
     pub use crate::handle::Event;
     pub use crate::schedule::{Cron, Service, WindowClose, require_windows};

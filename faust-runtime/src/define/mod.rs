@@ -1,6 +1,7 @@
 //! What is said: topics, tables and their records and rows, as constant data. Knows neither Kafka nor the engine.
 
 mod field;
+mod history;
 mod nothing;
 mod ops;
 #[doc(hidden)]
@@ -19,6 +20,8 @@ pub use field::{
     BorrowedCodec, FieldIn, FieldOf, KeyCodec, KeyOf, KeyPart, NoBorrowedCodec, NoKeyCodec,
     NoValueCodec, Text, ValueCodec,
 };
+pub(crate) use history::STAMP;
+pub use history::{Stamp, Version};
 pub use nothing::Nothing;
 pub use ops::TopicUse;
 pub(crate) use ops::{Admitted, RecordOps};
@@ -27,7 +30,7 @@ pub use record::{NoKey, OwnedRecord, Record, SameKey};
 pub use records::{Agrees, Both, Each, Only, Records, Variant, VariantOf};
 pub use row::{AnyKey, Initial, Owns, Row, Unwindowed, Windowed};
 pub use set::{IsSet, Set, require_set};
-pub use shape::{Aging, Forever, Members, Now, Shape};
+pub use shape::{Aging, Forever, History, Members, Now, Shape};
 pub(crate) use shape::{Kept, KeptRow, lives, split};
 pub use table::{Scope, TableDef};
 pub use topic::TopicDef;

@@ -38,6 +38,8 @@ pub mod table {
     pub const expires: Option<Duration> = None;
     /// `ttl = 1h`: how long a row lives after its last write, by the table's stream time. Without it: for ever.
     pub const ttl: Option<Duration> = None;
+    /// `history = 1d`: how long the versions of a value are kept, by the table's stream time. Without it: the newest alone.
+    pub const history: Option<Duration> = None;
     /// `partition_by = customer`: the part of a composite key that decides the partition. Without it: all of it.
     pub const partition_by: Option<&str> = None;
     /// `scope = partition`: any key, and a row lives where the event was that wrote it. Without it: `scope = key`.

@@ -41,9 +41,10 @@ pub struct Now {
 
 /// Rows are kept as they are.
 macro_rules! plain {
-    ($($shape:ty),*) => {
+    ($($shape:ty, $ages:literal;)*) => {
         $(impl Shape for $shape {
             type Kept<T: Row> = T;
+            const AGES: bool = $ages;
 
             fn look<T: Row>(kept: Option<&T::Value>, _: Now) -> Option<&T::Value> {
                 kept
@@ -64,7 +65,12 @@ macro_rules! plain {
     };
 }
 
-plain!(Unwindowed<Forever>, Windowed, Members);
+plain! {
+    Unwindowed<Forever>, false;
+    Windowed, false;
+    Members, false;
+    History, true;
+}
 
 /// Rows stay until they are removed.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +83,10 @@ pub enum Aging {}
 /// The rows are the members of sets: `value: Set<Member>`.
 #[derive(Clone, Copy, Debug)]
 pub enum Members {}
+
+/// The rows are the versions of values: `history = 1d`.
+#[derive(Clone, Copy, Debug)]
+pub enum History {}
 
 /// A row with the time of its last write. In store and changelog that is eight bytes in front of the value, big-endian
 /// milliseconds since 1970.

@@ -25,6 +25,8 @@ pub struct TableDef {
     pub expires: Option<Duration>,
     /// How long a row lives after its last write, by the table's stream time; `None`: for ever.
     pub ttl: Option<Duration>,
+    /// How long the versions of a value are kept, by the table's stream time; `None`: there is one, the newest.
+    pub history: Option<Duration>,
     /// Which keys a partition may hold.
     pub scope: Scope,
     /// Whether a changelog topic backs it. Without one it is on this worker's disk alone.
@@ -44,6 +46,7 @@ impl TableDef {
             window: None,
             expires: None,
             ttl: None,
+            history: None,
             scope: Scope::Key,
             changelog: true,
             config: &[],

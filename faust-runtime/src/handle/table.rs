@@ -101,6 +101,11 @@ impl Spot {
         Self { number: table.number, start: 0 }
     }
 
+    /// When the event happens.
+    pub(super) fn now<T: Row>(self) -> crate::Result<Now> {
+        self.with::<T, _>(|_, at, _| Ok(at.now))
+    }
+
     /// What an event may stage.
     pub(super) fn stage_bytes<T: Row>(self) -> crate::Result<usize> {
         self.with::<T, _>(|lane, _, _| Ok(lane.task.stage_bytes()))

@@ -53,7 +53,7 @@ impl<T: Row> View<T> {
         }
     }
 
-    async fn get_at(&self, start: i64, key: &T::Key) -> crate::Result<Option<T::Value>> {
+    pub(super) async fn find(&self, start: i64, key: &T::Key) -> crate::Result<Option<T::Value>> {
         let (mut row, mut partition_key) = (Vec::new(), Vec::new());
         encode_row_key::<T>(start, key, &mut row)?;
         T::encode_partition_key(key, &mut partition_key)?;
@@ -86,7 +86,7 @@ impl<T: Row<Window = Unwindowed<L>>, L> View<T> {
         key: &Q,
     ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, L, Q> {
         let key = key.to_key();
-        async move { self.get_at(0, &key).await }
+        async move { self.find(0, &key).await }
     }
 }
 
@@ -116,7 +116,7 @@ where
         member: &P,
     ) -> impl Future<Output = crate::Result<bool>> + use<'v, T, K, M, Q, P> {
         let key = (key.to_key(), member.to_key());
-        async move { Ok(self.get_at(0, &key).await?.is_some()) }
+        async move { Ok(self.find(0, &key).await?.is_some()) }
     }
 }
 
@@ -133,7 +133,7 @@ impl<T: Row<Window = Windowed>> ViewInWindow<T> {
         key: &Q,
     ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, Q> {
         let key = key.to_key();
-        async move { self.view.get_at(self.start, &key).await }
+        async move { self.view.find(self.start, &key).await }
     }
 }
 

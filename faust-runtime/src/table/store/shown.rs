@@ -1,8 +1,8 @@
 //! A store as those see it who read outside of events: without the times of a table with `ttl`, and without the rows
-//! that have outlived it and are not removed yet.
+//! that have outlived it and are not removed yet; of a table with `history`, the version that holds at a moment.
 
 use super::*;
-use crate::define::{TableDef, lives, split};
+use crate::define::{STAMP, TableDef, lives, split};
 use crate::time::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -13,6 +13,7 @@ pub(crate) type StreamTime = Arc<AtomicI64>;
 pub(crate) fn shown(def: &TableDef, store: Arc<dyn Store>, time: StreamTime) -> Arc<dyn Store> {
     match def.ttl {
         Some(_) => Arc::new(Shown { def: *def, store, time }),
+        None if def.history.is_some() => Arc::new(Versions(store)),
         None => store,
     }
 }
@@ -58,5 +59,42 @@ impl Store for Shown {
 
     fn len(&self) -> u64 {
         self.store.len()
+    }
+}
+
+/// The key of a version that is asked for has the moment in it: what held then began there, or comes next.
+struct Versions(Arc<dyn Store>);
+
+impl Store for Versions {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let begin = key.get(..key.len().saturating_sub(STAMP)).unwrap_or_default();
+        let mut found = None;
+        self.0.scan(key, &mut |stored, value| {
+            if stored.starts_with(begin) {
+                found = Some(Bytes::copy_from_slice(value));
+            }
+            false
+        })?;
+        Ok(found)
+    }
+
+    fn scan(
+        &self,
+        from: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        self.0.scan(from, visit)
+    }
+
+    fn write(&self, batch: &StoreBatch<'_>, mark: &Mark) -> Result<(), StoreError> {
+        self.0.write(batch, mark)
+    }
+
+    fn mark(&self) -> Result<Option<Mark>, StoreError> {
+        self.0.mark()
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len()
     }
 }
