@@ -64,8 +64,8 @@ pub use define::{
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Access, Ask, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Remote, SetOf,
-    Sink, State, Stream, Table, Versions, View, ViewInWindow,
+    Access, Ask, Change, Context, Delivered, Event, Global, InWindow, LocalView, Lookup, Remote,
+    SetOf, Sink, State, Stream, Table, Versions, View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};

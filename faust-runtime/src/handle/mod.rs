@@ -16,6 +16,7 @@ mod state;
 mod stream;
 mod table;
 mod view;
+mod watch;
 
 pub use ask::Ask;
 pub use context::Context;
@@ -30,3 +31,4 @@ pub use state::State;
 pub use stream::Stream;
 pub use table::{Access, InWindow, Table};
 pub use view::{LocalView, View, ViewInWindow};
+pub use watch::Change;

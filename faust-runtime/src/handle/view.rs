@@ -5,12 +5,14 @@ use crate::codec::{Key, KeyRef};
 use crate::define::{AnyKey, Members, Row, Unwindowed, Windowed};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
+use crate::table::store::Changed;
 use crate::time::Timestamp;
 use crate::worker::{Lookup, Worker};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 use std::marker::PhantomData;
+use tokio::sync::broadcast::Receiver;
 
 /// Reads committed rows of a table, wherever they are: a key of another worker is asked for over HTTP.
 ///
@@ -71,6 +73,11 @@ impl<T: Row> View<T> {
             }
         };
         Ok(value.map(|value| T::decode_value(&value)).transpose()?)
+    }
+
+    /// What is written here from now on.
+    pub(super) fn listen(&self) -> Receiver<Changed> {
+        self.worker.feed(self.table).listen()
     }
 
     /// The rows that are on this worker, as of now.

@@ -13,7 +13,7 @@ use crate::commit::{Metadata, Progress};
 use crate::kafka::{At, Committed, KafkaError, Offset, TopicPartition};
 use crate::monitor::{Recovery, TaskState};
 use crate::table::changelog::{Recovered, RecoveryError, recover};
-use crate::table::store::{StoreError, StreamTime, shown};
+use crate::table::store::{StoreError, StreamTime, shown, watched};
 use crate::table::{AnyTable, TableInit, open_local};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
@@ -358,7 +358,7 @@ fn build(
             index,
             partition: id.partition,
             partitions: worker.partitions_of_group(id.group),
-            store: recovered.store,
+            store: watched(recovered.store, worker.feed(index)),
             mark: recovered.mark,
             changelog: table.def.changelog.then(|| worker.broker.topic_id(&table.changelog)),
             budget: shard.budget.clone(),

@@ -20,7 +20,7 @@ use crate::kafka::{Broker, KafkaError, Producer, TopicId, partition_for};
 use crate::monitor::Monitor;
 use crate::partition::TaskId;
 use crate::rpc::Replies;
-use crate::table::store::{Store, StoreError, Stores};
+use crate::table::store::{Feed, Store, StoreError, Stores};
 use bytes::Bytes;
 use futures::FutureExt;
 use std::any::{Any, TypeId};
@@ -62,6 +62,8 @@ pub struct Inner {
     tasks: RwLock<BTreeSet<TaskId>>,
     partitions: HashMap<TopicId, u32>,
     copies: copies::Copies,
+    /// What changes in each table, by its index.
+    feeds: Vec<Feed>,
     producer: Mutex<Box<dyn Producer>>,
     resources: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     failure: watch::Sender<Option<String>>,
@@ -130,6 +132,7 @@ impl Worker {
             counts.iter().map(|(name, count)| (broker.topic_id(name), *count)).collect();
         let producer = Mutex::new(broker.producer()?);
         let copies = copies::of(&topology, &counts);
+        let feeds = topology.tables.iter().map(|_| Feed::default()).collect();
         Ok(Self(Arc::new(Inner {
             monitor: Monitor::new(&topology),
             assignment: Arc::new(Assignment::new(&topology)),
@@ -148,6 +151,7 @@ impl Worker {
             tasks: RwLock::default(),
             partitions,
             copies,
+            feeds,
             producer,
             resources: Mutex::default(),
             failure: watch::Sender::new(None),
@@ -312,6 +316,11 @@ impl Worker {
     pub(crate) fn open_store(&self, table: usize, task: TaskId, store: Arc<dyn Store>) {
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
         stores.insert((table, task.partition), store);
+    }
+
+    /// What changes in a table.
+    pub(crate) fn feed(&self, table: usize) -> Feed {
+        self.feeds.get(table).cloned().unwrap_or_default()
     }
 
     /// The partitions of a task's tables are here no more.

@@ -1,6 +1,7 @@
 //! Where rows rest: one store for each partition of each table. A store holds committed rows only.
 
 pub(crate) use shown::{StreamTime, shown};
+pub(crate) use watched::{Changed, Feed, watched};
 
 use crate::kafka::Offset;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ pub(crate) mod rocksdb;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 /// One partition of one table on disk or in memory. Read from any thread; written by one.
 pub(crate) trait Store: Send + Sync {
