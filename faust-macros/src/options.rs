@@ -9,7 +9,7 @@ use crate::literal;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use std::ops::RangeInclusive;
 use std::time::Duration;
-use syn::{LitStr, Path};
+use syn::{LitBool, LitStr, Path};
 
 pub(crate) struct Options {
     /// The macro's name, for messages.
@@ -156,6 +156,16 @@ impl Options {
     pub(crate) fn duration(&mut self, key: &'static str, errors: &mut Errors) -> Option<Duration> {
         let tokens = self.value(key, errors)?;
         errors.keep(literal::duration(tokens))
+    }
+
+    /// `true` or `false` behind `key =`.
+    pub(crate) fn truth(&mut self, key: &'static str, errors: &mut Errors) -> Option<bool> {
+        let tokens = self.value(key, errors)?;
+        let truth = syn::parse2::<LitBool>(tokens.clone()).ok();
+        if truth.is_none() {
+            errors.at(tokens, "expected `true` or `false`");
+        }
+        truth.map(|truth| truth.value)
     }
 
     /// A single identifier behind `key =`.

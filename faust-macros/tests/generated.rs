@@ -23,7 +23,7 @@ field that an option names, so that these names are completed and renamed. rustc
 ";
 
 /// The snapshots in the order of the page, with what there is to say about each.
-const SECTIONS: [(&str, &str, &str); 20] = [
+const SECTIONS: [(&str, &str, &str); 23] = [
     (
         "topic_whole",
         "A topic whose records are values",
@@ -62,6 +62,22 @@ const SECTIONS: [(&str, &str, &str); 20] = [
         "table_whole",
         "A table whose rows are structs",
         "`fresh` makes a row from its key. `PartitionKey` is what has to be the key of the agents' topic.",
+    ),
+    (
+        "table_set",
+        "A table whose rows are sets",
+        "Each member is a row: the key is that of the set and the member, and `Members` gives handles `of(&key)`. \
+         `require_set` is where another type of the name `Set` is one error.",
+    ),
+    (
+        "table_history",
+        "A table that keeps its history",
+        "Each version is a row: the key is that of the row and the time from which on it holds.",
+    ),
+    (
+        "table_initial",
+        "A table with first rows",
+        "The function's rows are taken apart as keys and values.",
     ),
     (
         "agent",

@@ -69,8 +69,9 @@ impl<T: Row> Cached<T> {
             partitions: 1,
             store: Rows::memory()?.0,
             mark: Mark::default(),
-            changelog: TopicId(0),
+            changelog: Some(TopicId(0)),
             budget: budget.into(),
+            time: Default::default(),
         })))
     }
 

@@ -71,6 +71,16 @@ pub enum HandleError {
         /// The call, such as ``table `counts` ``.
         what: String,
     },
+    /// More rows than one event may remove: remove them in parts, by range or prefix, over several events.
+    #[error(
+        "table `{table}`: this partition has more than the {most} rows that one event may remove, by the setting `stage_bytes`: remove them in parts, by `range` or `prefix`, over several events"
+    )]
+    ClearFull {
+        /// The table.
+        table: &'static str,
+        /// So many may be removed.
+        most: usize,
+    },
     /// A row was written under a key of another partition: write it from an agent of a topic with that key.
     #[error(
         "table `{table}`: key {key} belongs to partition {belongs}, but this event is of partition {here}; send the key to a topic of its own first, or declare the table with `scope = partition`"

@@ -56,16 +56,17 @@ pub use app::{
     require_app,
 };
 pub use cli::{Command, main};
-pub use codec::{CodecError, Key, KeyRef, Lazy, Value, ValueIn};
+pub use codec::{CodecError, Key, KeyPrefix, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
-    AnyKey, Both, ByTime, HasWindows, NoKey, Only, Overlapping, OwnedRecord, Owns, Pane, PanesOf,
-    Place, Record, Records, Row, SameKey, Scope, Session, Sessions, SessionsOf, Sliding, TableDef,
-    TopicDef, Unwindowed, Window, WindowDef, WindowKind, Windowed,
+    Aging, AnyKey, Both, ByTime, Forever, HasWindows, History, Members, NoKey, Only, Overlapping,
+    OwnedRecord, Owns, Pane, PanesOf, Place, Record, Records, Row, SameKey, Scope, Session,
+    Sessions, SessionsOf, Set, Shape, Sliding, TableDef, TopicDef, Unwindowed, Window, WindowDef,
+    Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Access, Ask, Closed, Context, Delivered, EachWindow, Event, Global, InWindow, LocalView,
-    Lookup, Sink, State, Stream, Table, View, ViewInWindow,
+    Access, Ask, Change, Closed, Context, Delivered, EachWindow, Event, Global, InWindow,
+    LocalView, Lookup, Remote, SetOf, Sink, State, Stream, Table, Versions, View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};
@@ -130,9 +131,9 @@ mod pages {
 /// Everything a program needs: `use faust::prelude::*;`.
 pub mod prelude {
     pub use crate::agent::AgentParam;
-    pub use crate::define::Records;
+    pub use crate::define::{Records, Set};
     pub use crate::handle::{
-        Ask, Closed, Context, Event, Global, Lookup, Sink, State, Stream, Table, View,
+        Ask, Closed, Context, Event, Global, Lookup, Remote, Sink, State, Stream, Table, View,
     };
     pub use crate::{Lazy, Result, Settings, Timestamp};
     pub use axum::Json;
@@ -157,10 +158,11 @@ pub mod __private {
     pub use crate::cli::{Command, CommandDef, CommandOptions};
     pub use crate::codec::{CodecError, Key, Value};
     pub use crate::define::{
-        AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, KeyCodec, KeyOf, NoBorrowedCodec,
-        NoKey, NoKeyCodec, NoValueCodec, Nothing, Overlapping, Place, Record, Records, Row,
-        SameKey, Scope, Sessions, Sliding, TableDef, Text, TopicDef, TopicUse, Unwindowed,
-        ValueCodec, Variant, VariantOf, WindowDef, Windowed, options,
+        Aging, AnyKey, BorrowedCodec, Both, Each, FieldIn, FieldOf, History, Initial, KeyCodec,
+        KeyOf, Members, NoBorrowedCodec, NoKey, NoKeyCodec, NoValueCodec, Nothing, Overlapping,
+        Place, Record, Records, Row, SameKey, Scope, Sessions, Sliding, Stamp, TableDef, Text,
+        TopicDef, TopicUse, Unwindowed, ValueCodec, Variant, VariantOf, Version, WindowDef,
+        Windowed, options, require_set,
     };
     pub use crate::handle::{Closed, Event, Table, WindowClose, require_closed_of};
     pub use crate::schedule::{Cron, Service};
@@ -175,6 +177,7 @@ pub mod __private {
     pub use axum::response::Response;
     pub use clap;
     pub use serde;
+    pub use std::boxed::Box;
     pub use std::string::String;
     pub use std::vec::Vec;
 }

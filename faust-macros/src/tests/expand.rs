@@ -86,6 +86,31 @@ fn table_whole() {
 }
 
 #[test]
+fn table_set() {
+    check("table_set", "table", r#""members""#, "struct Members { key: String, value: Set<u64> }");
+}
+
+#[test]
+fn table_history() {
+    check(
+        "table_history",
+        "table",
+        r#""prices", key = item, history = 1d"#,
+        "struct Price { item: String, cents: u64 }",
+    );
+}
+
+#[test]
+fn table_initial() {
+    check(
+        "table_initial",
+        "table",
+        r#""rates", initial = load_rates"#,
+        "struct Rate { key: String, value: u64 }",
+    );
+}
+
+#[test]
 fn agent() {
     check(
         "agent",

@@ -169,6 +169,10 @@ pub enum Use {
     Table(TableUse),
     /// Rows that are read.
     View(TableUse),
+    /// Rows of which every worker has a copy.
+    Global(TableUse),
+    /// Rows that are written from elsewhere.
+    Remote(RemoteUse),
     /// A topic that is sent to.
     Sink(TopicUse),
     /// An agent that is asked: its name, place and topic.
@@ -187,6 +191,23 @@ impl TableUse {
     /// The declaration of a table.
     pub const fn of<T: crate::define::Row>() -> Self {
         Self { table: T::TABLE, ops: crate::table::TableOps::of::<T>() }
+    }
+}
+
+/// A table that is written from elsewhere as data.
+#[derive(Clone, Copy)]
+pub struct RemoteUse {
+    /// The table.
+    pub(crate) table: TableUse,
+    /// What its writes go through.
+    pub(crate) topic: TopicUse,
+    /// The agent of the engine that applies them.
+    pub(crate) writer: AgentDef,
+}
+
+impl RemoteUse {
+    pub(crate) const fn of<T: crate::define::Row, W: crate::define::Record, A: Agent>() -> Self {
+        Self { table: TableUse::of::<T>(), topic: TopicUse::of::<W>(), writer: AgentDef::of::<A>() }
     }
 }
 

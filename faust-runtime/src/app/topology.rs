@@ -40,6 +40,8 @@ pub(crate) struct Table {
     pub(crate) changelog: Arc<str>,
     /// The group of the agents that own it; `None` where it is only read.
     pub(crate) group: Option<usize>,
+    /// Whether every worker has a copy of it.
+    pub(crate) copied: bool,
 }
 
 /// Agents that read the same topics or own the same tables: partition n of all of it is one task.
@@ -63,6 +65,16 @@ pub(crate) enum TopologyError {
     /// An agent is asked that does not run here: list it in `agents(..)`.
     #[error("{who} asks agent `{asked}`, which the app does not list")]
     NotListed { who: String, asked: &'static str },
+    /// A table is copied to every worker that has no changelog to copy it from.
+    #[error(
+        "table `{table}` ({place}) has no changelog, so no worker can have a copy of it: read it as `View`, or leave out `changelog = false`"
+    )]
+    NoChangelog { table: &'static str, place: String },
+    /// A table without `#[table]` is written from elsewhere.
+    #[error(
+        "table `{table}` ({place}) is written from elsewhere, but its `Row` does not say `WRITES`"
+    )]
+    NoWrites { table: &'static str, place: String },
     /// A table is read that no agent of the app owns.
     #[error("table `{table}` ({place}) is read, but no agent of this app owns it")]
     NoOwner { table: &'static str, place: String },
@@ -85,6 +97,7 @@ impl Topology {
         };
         let mut errors = Vec::new();
         this.add(app);
+        this.add_writers(settings, &mut errors);
         for agent in this.agents.clone() {
             for input in agent.inputs {
                 this.topic(input.topic, settings, &mut errors);
@@ -96,6 +109,12 @@ impl Topology {
         }
         this.make_groups();
         for table in &this.tables {
+            if table.copied && !table.def.changelog {
+                errors.push(TopologyError::NoChangelog {
+                    table: table.def.name,
+                    place: table.def.place.to_string(),
+                });
+            }
             if table.group.is_none() {
                 errors.push(TopologyError::NoOwner {
                     table: table.def.name,
@@ -104,11 +123,6 @@ impl Topology {
             }
         }
         if errors.is_empty() { Ok(this) } else { Err(errors) }
-    }
-
-    /// Whom the stores of a table belong to: those of another are set aside.
-    pub(crate) fn store_owner(&self, table: &Table) -> String {
-        format!("{} {}", self.group, table.changelog)
     }
 
     fn add(&mut self, app: &AppDef) {
@@ -120,6 +134,31 @@ impl Topology {
         self.commands.extend_from_slice(app.commands);
         for part in app.parts {
             self.add(part);
+        }
+    }
+
+    /// The agents that apply what is written from elsewhere, each with the topic that it goes through.
+    fn add_writers(&mut self, settings: &Settings, errors: &mut Vec<TopologyError>) {
+        let agents = self.agents.iter().map(|agent| agent.uses);
+        let uses: Vec<_> =
+            agents.chain(self.other_uses().into_iter().map(|(uses, _)| uses)).collect();
+        for used in uses.into_iter().flatten().copied().flatten() {
+            let Use::Remote(remote) = used else { continue };
+            let name = remote.topic.topic.name;
+            if name.is_empty() {
+                let table = remote.table.table;
+                let place = table.place.to_string();
+                errors.push(TopologyError::NoWrites { table: table.name, place });
+                continue;
+            }
+            if self.agents.iter().any(|agent| agent.options.place == remote.writer.options.place) {
+                continue;
+            }
+            self.agents.push(remote.writer);
+            self.topic(remote.topic.topic, settings, errors);
+            if let Some(topic) = self.topics.last_mut().filter(|topic| topic.def.name == name) {
+                topic.name = format!("{}-{name}", self.group).into();
+            }
         }
     }
 
@@ -142,6 +181,16 @@ impl Topology {
             match used {
                 Use::Table(table) | Use::View(table) => {
                     self.table(table.table, table.ops, settings, errors);
+                }
+                Use::Global(table) => {
+                    self.table(table.table, table.ops, settings, errors);
+                    let copied = self.table_index(table.table.name);
+                    if let Some(table) = copied.and_then(|index| self.tables.get_mut(index)) {
+                        table.copied = true;
+                    }
+                }
+                Use::Remote(remote) => {
+                    self.table(remote.table.table, remote.table.ops, settings, errors);
                 }
                 Use::Sink(sink) => {
                     self.topic(sink.topic, settings, errors);
@@ -193,7 +242,8 @@ impl Topology {
             None => {
                 let name = settings.table_name(def.name);
                 let changelog = format!("{}-{name}-changelog", self.group).into();
-                self.tables.push(Table { def, ops, name: name.into(), changelog, group: None });
+                let name = name.into();
+                self.tables.push(Table { def, ops, name, changelog, group: None, copied: false });
             }
         }
     }
@@ -237,6 +287,11 @@ impl Topology {
     /// The index of a table by its declared name.
     pub(crate) fn table_index(&self, declared: &str) -> Option<usize> {
         self.tables.iter().position(|table| table.def.name == declared)
+    }
+
+    /// What the stores of a table say that they belong to: another app's, or another changelog's, are set aside.
+    pub(crate) fn store_owner(&self, table: &Table) -> String {
+        format!("{} {}", self.group, table.changelog)
     }
 
     /// The name of the topic for records that could not be processed.

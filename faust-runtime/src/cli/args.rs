@@ -52,6 +52,10 @@ enum Builtin {
     Send(SendArgs),
     /// Show the rows of a table
     Table(TableArgs),
+    /// Write the tables that stopped workers have left here to files
+    Backup(FolderArgs),
+    /// Put the files of a backup here, for the next worker
+    Restore(FolderArgs),
     /// List the agents
     Agents(ListArgs),
     /// List the tables
@@ -92,6 +96,12 @@ pub(super) struct TableArgs {
     pub(super) how: ListArgs,
 }
 
+#[derive(Args, Debug)]
+pub(super) struct FolderArgs {
+    /// The folder of the files
+    pub(super) folder: PathBuf,
+}
+
 #[derive(Args, Debug, Clone, Copy)]
 pub(super) struct ListArgs {
     /// A table for people, or a JSON object a line
@@ -111,6 +121,8 @@ pub(super) enum Chosen {
     Worker,
     Send(SendArgs),
     Table(TableArgs),
+    Backup(FolderArgs),
+    Restore(FolderArgs),
     Agents(ListArgs),
     Tables(ListArgs),
     Topics(ListArgs),
@@ -147,6 +159,8 @@ pub(super) fn parse(
             }
             Builtin::Send(what) => Chosen::Send(what),
             Builtin::Table(what) => Chosen::Table(what),
+            Builtin::Backup(to) => Chosen::Backup(to),
+            Builtin::Restore(from) => Chosen::Restore(from),
             Builtin::Agents(how) => Chosen::Agents(how),
             Builtin::Tables(how) => Chosen::Tables(how),
             Builtin::Topics(how) => Chosen::Topics(how),

@@ -41,9 +41,9 @@ pub(super) fn tables(session: &Session, how: ListArgs) -> Result<(), Failure> {
         output.row([
             table.def.name.into(),
             table.name.to_string(),
-            table.changelog.to_string(),
+            if table.def.changelog { table.changelog.to_string() } else { "none".into() },
             window(table),
-            table.def.expires.map(span).unwrap_or_default(),
+            table.def.expires.or(table.def.ttl).map(span).unwrap_or_default(),
             owners.join(", "),
         ]);
     }
@@ -73,7 +73,7 @@ pub(super) fn topics(session: &Session, how: ListArgs) -> Result<(), Failure> {
             names(&|agent| Uses::of(agent).sinks.contains(&topic.def.name)),
         ]);
     }
-    for table in &topology.tables {
+    for table in topology.tables.iter().filter(|table| table.def.changelog) {
         let of = format!("changelog of {}", table.def.name);
         let partitions =
             table.def.partitions.map_or_else(|| "as its sources".into(), |n| n.to_string());
@@ -115,7 +115,7 @@ impl Uses {
                 Use::Table(table) => uses.tables.push(table.table.name),
                 Use::Sink(sink) => uses.sinks.push(sink.topic.name),
                 Use::Ask(asked) => uses.asks.push(asked.name),
-                Use::View(_) => {}
+                Use::View(_) | Use::Global(_) | Use::Remote(_) => {}
             }
         }
         uses

@@ -1,6 +1,7 @@
 //! The command line: the worker, looking at it, sending to it, and the app's own commands.
 
 mod args;
+mod backup;
 mod command;
 mod connect;
 mod failure;
@@ -59,6 +60,8 @@ fn run<A: App>(line: impl Iterator<Item = OsString>) -> Result<(), Failure> {
             Chosen::Worker => work::run(session, worker.until_end).await,
             Chosen::Send(what) => send::run(&session, &what).await,
             Chosen::Table(what) => rows::run(&session, &what).await,
+            Chosen::Backup(to) => backup::run(&session, &to).await,
+            Chosen::Restore(from) => backup::restore(&session, &from).await,
             Chosen::Agents(how) => inspect::agents(&session, how),
             Chosen::Tables(how) => inspect::tables(&session, how),
             Chosen::Topics(how) => inspect::topics(&session, how),

@@ -8,7 +8,7 @@ use super::stores;
 use crate::app::topology::Table;
 use crate::error::NotFound;
 use crate::kafka::Offset;
-use crate::table::store::Store;
+use crate::table::store::{Store, StreamTime, shown};
 use crate::web::{Printer, Rows, Wanted, table_url};
 use crate::worker::slot::Slot;
 use comfy_table::presets::NOTHING;
@@ -83,7 +83,16 @@ fn local(
 ) -> crate::Result<()> {
     let printer = Printer::new(table);
     let limit = limit.unwrap_or(u64::MAX);
-    for store in furthest(session, table)? {
+    let found = furthest(session, table)?;
+    if found.is_empty() {
+        let (data, name) = (session.data.display(), table.def.name);
+        return Err(format!(
+            "no worker of this app runs on {data}, and none has left rows of `{name}` there"
+        )
+        .into());
+    }
+    for store in found.into_values() {
+        let store = shown(&table.def, store, StreamTime::default());
         if let Some(wanted) = wanted {
             for (stored, value) in wanted.in_store(&*store)? {
                 show.row(printer.print(&stored, &value))?;
@@ -103,7 +112,10 @@ fn local(
 }
 
 /// Of each partition the store that is the furthest: several workers may have had it.
-fn furthest(session: &Session, table: &Table) -> crate::Result<Vec<Arc<dyn Store>>> {
+pub(super) fn furthest(
+    session: &Session,
+    table: &Table,
+) -> crate::Result<BTreeMap<u32, Arc<dyn Store>>> {
     let mut furthest: BTreeMap<u32, (Offset, Arc<dyn Store>)> = BTreeMap::new();
     for folder in Slot::folders(&session.data) {
         let Some(slot) = Slot::hold(folder.clone())? else {
@@ -124,15 +136,7 @@ fn furthest(session: &Session, table: &Table) -> crate::Result<Vec<Arc<dyn Store
             }
         }
     }
-    if furthest.is_empty() {
-        let data = session.data.display();
-        return Err(format!(
-            "no worker of this app runs on {data}, and none has left rows of `{}` there",
-            table.def.name
-        )
-        .into());
-    }
-    Ok(furthest.into_values().map(|(_, store)| store).collect())
+    Ok(furthest.into_iter().map(|(partition, (_, store))| (partition, store)).collect())
 }
 
 /// Rows as they come, in JSON; or all of them at the end, as a table.

@@ -29,6 +29,12 @@ pub(super) fn left(kind: StoreKind, place: &Path) -> crate::Result<Option<Arc<dy
     }
 }
 
+/// Those of a place in which no worker runs, made if need be, to be written at once.
+pub(super) fn to_fill(kind: StoreKind, place: &Path) -> crate::Result<Option<Arc<dyn Stores>>> {
+    let opened = on_disk(kind, place).map(|(folder, open)| open(&folder));
+    Ok(opened.transpose()?)
+}
+
 type Open = fn(&Path) -> Result<Arc<dyn Stores>, StoreError>;
 
 /// Each kind has a folder of its own: neither reads the other's files.

@@ -7,6 +7,7 @@ use super::screen::screen;
 use super::session::Session;
 use super::signals::Signals;
 use super::stores;
+use crate::agent::Use;
 use crate::web::{self, Listener};
 use crate::worker::Running;
 use crate::worker::slot::Slot;
@@ -97,7 +98,16 @@ pub(super) async fn command(
     let call = async {
         let connected = connect(&session).await?;
         let worker = connected.visitor(&session).await?;
+        let mut uses = command.uses.iter().copied().flatten();
+        if uses.any(|used| matches!(used, Use::Global(_))) {
+            worker.start_copies();
+            tokio::select! {
+                () = worker.copies_ready() => {}
+                error = worker.failed() => return Err(error.into()),
+            }
+        }
         let result = (command.run)(&worker, matches).await;
+        worker.end_copies();
         // What was sent and not waited for is delivered before the process ends.
         let settled = worker.outside().settle();
         settled.await?;

@@ -2,9 +2,11 @@
 //! tombstone (a record without a value), so `Option<V>` admits tombstones and nothing else does.
 
 mod key;
+mod key_prefix;
 mod key_ref;
 mod lazy;
 
+pub use key_prefix::KeyPrefix;
 pub use key_ref::KeyRef;
 pub use lazy::Lazy;
 

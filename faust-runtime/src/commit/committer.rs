@@ -130,9 +130,10 @@ impl Committer {
             self.send_outputs(&task.outputs).await?;
         }
         for (slot, table) in tables().enumerate() {
+            let Some(changelog) = table.changelog else { continue };
             for row in &table.rows {
                 let record = Outgoing {
-                    topic: table.changelog,
+                    topic: changelog,
                     partition: table.partition,
                     key: Some(table.slice(&row.key)),
                     value: row.value.as_ref().map(|value| table.slice(value)),

@@ -36,7 +36,8 @@ pub(crate) struct TableCut {
     pub(crate) table: usize,
     /// What it is declared as, for messages.
     pub(crate) name: &'static str,
-    pub(crate) changelog: TopicId,
+    /// None where the table has no changelog.
+    pub(crate) changelog: Option<TopicId>,
     pub(crate) partition: u32,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bytes: Vec<u8>,

@@ -39,10 +39,18 @@ pub mod table {
     pub const grace: Option<Duration> = None;
     /// `expires = 1h`: how long a window is kept after its end, by the table's stream time. Without it: for ever.
     pub const expires: Option<Duration> = None;
+    /// `ttl = 1h`: how long a row lives after its last write, by the table's stream time. Without it: for ever.
+    pub const ttl: Option<Duration> = None;
+    /// `history = 1d`: how long the versions of a value are kept, by the table's stream time. Without it: the newest alone.
+    pub const history: Option<Duration> = None;
     /// `partition_by = customer`: the part of a composite key that decides the partition. Without it: all of it.
     pub const partition_by: Option<&str> = None;
     /// `scope = partition`: any key, and a row lives where the event was that wrote it. Without it: `scope = key`.
     pub const scope: &str = "key";
+    /// `initial = load_rates`: an async function that gives the first rows, where the table was never used.
+    pub const initial: Option<fn()> = None;
+    /// `changelog = false`: the rows are on this worker's disk alone, and are lost with it or when the partition moves.
+    pub const changelog: bool = true;
     /// `config("min.insync.replicas" = "2")`: more configuration of the changelog topic, as Kafka names it.
     pub const config: &[(&str, &str)] = &[];
 

@@ -27,8 +27,14 @@ pub struct TableDef {
     /// How long after its end, by the table's stream time, a window still takes events; then it closes, and what comes
     /// for it is late. `None`: as long as it is kept.
     pub grace: Option<Duration>,
+    /// How long a row lives after its last write, by the table's stream time; `None`: for ever.
+    pub ttl: Option<Duration>,
+    /// How long the versions of a value are kept, by the table's stream time; `None`: there is one, the newest.
+    pub history: Option<Duration>,
     /// Which keys a partition may hold.
     pub scope: Scope,
+    /// Whether a changelog topic backs it. Without one it is on this worker's disk alone.
+    pub changelog: bool,
     /// Further configuration of the changelog topic, as Kafka names it.
     pub config: &'static [(&'static str, &'static str)],
     /// Where it is declared.
@@ -44,7 +50,10 @@ impl TableDef {
             window: None,
             expires: None,
             grace: None,
+            ttl: None,
+            history: None,
             scope: Scope::Key,
+            changelog: true,
             config: &[],
             place,
         }

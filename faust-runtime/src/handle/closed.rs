@@ -2,7 +2,7 @@
 
 use crate::agent::{Agent, AgentInput, DeadLetter, Lane, LaneFuture, call, poll_guarded};
 use crate::codec::{CodecError, Key};
-use crate::define::{Only, Records, Row, Stored, TopicUse, Window, WindowKind};
+use crate::define::{KeptRow, Only, Records, Row, Shape, TopicUse, Window};
 use crate::kafka::Offset;
 use crate::partition::{ClosedTo, Closer, Task};
 use crate::table::{Cache, Span};
@@ -261,7 +261,7 @@ impl<T: Row> ClosedWindows<T> {
         }
     }
 
-    fn cache<'t>(&self, task: &'t Task) -> Option<&'t Cache<Stored<T>>> {
+    fn cache<'t>(&self, task: &'t Task) -> Option<&'t Cache<KeptRow<T>>> {
         task.tables.get(usize::from(self.closer.table))?.as_any().downcast_ref()
     }
 
@@ -287,7 +287,8 @@ impl<T: Row> ClosedWindows<T> {
                     start,
                     from: self.from.clone(),
                     place: &|_| Ordering::Equal,
-                    limit: done + CHUNK,
+                    prefix: &[],
+                    most: done + CHUNK,
                 };
                 let rows = cache.scan(&span, 0, std::iter::empty())?;
                 if let Some((key, _)) = rows.last() {

@@ -8,10 +8,6 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use std::marker::PhantomData;
 
-/// A full copy of a table on every worker. Not available in this version.
-#[derive(Debug)]
-pub struct Global<T>(PhantomData<fn() -> T>);
-
 /// The rows of another agent's table, joined to this agent's events. Not available in this version.
 #[derive(Debug)]
 pub struct Lookup<T>(PhantomData<fn() -> T>);
@@ -68,5 +64,4 @@ macro_rules! later {
     };
 }
 
-later!(Global);
 later!(Lookup);

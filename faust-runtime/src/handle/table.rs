@@ -1,15 +1,17 @@
 //! The rows of this partition, for the agents that own them.
 
+use super::range::Bounds;
 use crate::agent::{AgentParam, Bind, TableUse, Use};
-use crate::codec::{Key, KeyRef};
-use crate::define::{Owns, Row, Unwindowed};
+use crate::codec::{KeyPrefix, KeyRef};
+use crate::define::{Kept, KeptRow, Now, Owns, Plain, Row, Unwindowed};
 use crate::error::HandleError;
 use crate::kafka::Offset;
 use crate::partition::{LaneState, with_current};
-use crate::table::{Cache, Claim, Found, Span, in_order};
+use crate::table::{Cache, Claim, Found, Span};
+use crate::time::Timestamp;
 use std::cmp::Ordering;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -77,9 +79,16 @@ impl<T: Row> AgentParam for Table<T> {
 
 /// One window of a table, or the whole of a table without windows: what the methods work on.
 #[derive(Clone, Copy)]
-struct Spot {
+pub(super) struct Spot {
     number: u16,
     start: i64,
+}
+
+/// The event at hand: where it is in its partition, and when it happens.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    offset: Offset,
+    time: Timestamp,
 }
 
 fn name<T: Row>() -> String {
@@ -87,14 +96,40 @@ fn name<T: Row>() -> String {
 }
 
 impl Spot {
+    /// A table without windows.
+    pub(super) fn of<T>(table: &Table<T>) -> Self {
+        Self { number: table.number, start: 0 }
+    }
+
+    /// When the event happens.
+    pub(super) fn now<T: Row<Window: Plain>>(self) -> crate::Result<Now> {
+        self.with::<T, _>(|lane, at, _| Ok(self.now_of::<T>(lane, at)))
+    }
+
+    fn now_of<T: Row<Window: Plain>>(self, lane: &LaneState, at: At) -> Now {
+        let stream = match <T::Window as Plain>::AGES {
+            true => Timestamp::from_millis(lane.task.stream_time(usize::from(self.number))),
+            false => at.time,
+        };
+        Now { event: at.time, stream: stream.max(at.time) }
+    }
+
+    /// What an event may stage.
+    pub(super) fn stage_bytes<T: Row>(self) -> crate::Result<usize> {
+        self.with::<T, _>(|lane, _, _| Ok(lane.task.stage_bytes()))
+    }
+
     fn with<T: Row, R>(
         self,
-        call: impl FnOnce(&Rc<LaneState>, Offset, &Cache<T>) -> crate::Result<R>,
+        call: impl FnOnce(&Rc<LaneState>, At, &Cache<KeptRow<T>>) -> crate::Result<R>,
     ) -> crate::Result<R> {
         with_current(name::<T>, |lane, event| {
-            let table = lane.task.tables.get(usize::from(self.number));
-            match table.and_then(|table| table.as_any().downcast_ref::<Cache<T>>()) {
-                Some(cache) => call(lane, event.offset, cache),
+            let number = usize::from(self.number);
+            let table = lane.task.tables.get(number);
+            match table.and_then(|table| table.as_any().downcast_ref::<Cache<KeptRow<T>>>()) {
+                Some(cache) => {
+                    call(lane, At { offset: event.offset, time: event.timestamp }, cache)
+                }
                 None => Err(format!("{} is bound to another task", name::<T>()).into()),
             }
         })
@@ -117,69 +152,60 @@ impl Spot {
         late
     }
 
-    fn read<T: Row, R>(
+    pub(super) fn read<T: Row<Window: Plain>, R>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
         read: impl FnOnce(Option<&T::Value>) -> R,
     ) -> crate::Result<R> {
-        self.with(|lane, event, cache: &Cache<T>| {
+        self.with::<T, R>(|lane, at, cache| {
+            let now = self.now_of::<T>(lane, at);
             let mut cache = cache.lock();
-            Ok(match cache.find(self.start, key, event)? {
-                Found::Row(row) => read(cache.read(row, lane.id)),
+            Ok(match cache.find(self.start, key, at.offset)? {
+                Found::Row(row) => read(T::Window::look::<T>(cache.read(row, lane.id), now)),
                 Found::Expired => read(None),
             })
         })
     }
 
-    /// Rows in the order of their encoded keys.
-    fn scan<T: Row>(
+    /// Rows in the order of their encoded keys, from one on, as long as they begin with `prefix`.
+    pub(super) fn scan<T: Row<Window: Plain>>(
         self,
-        from: Option<T::Key>,
+        from: Vec<u8>,
+        prefix: &[u8],
+        most: usize,
         place: &dyn Fn(&T::Key) -> Ordering,
     ) -> crate::Result<Vec<(T::Key, T::Value)>> {
-        let mut first = Vec::new();
-        if let Some(key) = from {
-            key.encode(&mut first)?;
-        }
-        let span = Span { start: self.start, from: first, place, limit: usize::MAX };
-        self.with(|lane, _, cache: &Cache<T>| {
-            let touched = lane.touched(self.number);
-            cache.lock().scan(&span, lane.id, touched.into_iter())
+        let span = Span { start: self.start, from, prefix, most, place };
+        self.with::<T, _>(|lane, at, cache| {
+            let (touched, now) = (lane.touched(self.number), self.now_of::<T>(lane, at));
+            let rows = cache.lock().scan(&span, lane.id, touched.into_iter())?.into_iter();
+            let seen = |(key, kept)| Some((key, T::Window::take::<T>(kept, now)?));
+            Ok(rows.filter_map(seen).collect())
         })
     }
 
-    fn range<T: Row<Key: Ord>, Q: KeyRef<T::Key>>(
+    fn range<T: Row<Key: Ord, Window: Plain>, Q: KeyRef<T::Key>>(
         self,
         range: impl RangeBounds<Q>,
     ) -> crate::Result<Vec<(T::Key, T::Value)>> {
-        let bound = |bound: Bound<&Q>| bound.map(KeyRef::to_key);
-        let (start, end) = (bound(range.start_bound()), bound(range.end_bound()));
-        let first = match &start {
-            Bound::Included(key) | Bound::Excluded(key) if in_order::<T>() => Some(key.clone()),
-            _ => None,
-        };
-        let place = |key: &T::Key| {
-            let before = match &start {
-                Bound::Included(first) => key < first,
-                Bound::Excluded(first) => key <= first,
-                Bound::Unbounded => false,
-            };
-            let behind = match &end {
-                Bound::Included(last) => key > last,
-                Bound::Excluded(last) => key >= last,
-                Bound::Unbounded => false,
-            };
-            behind.cmp(&before)
-        };
-        let mut rows = self.scan::<T>(first, &place)?;
-        if !in_order::<T>() {
-            rows.sort_by(|(a, _), (b, _)| a.cmp(b));
-        }
-        Ok(rows)
+        let bounds = Bounds::<T>::of(range);
+        let rows = self.scan::<T>(bounds.first()?, &[], usize::MAX, &|key| bounds.place(key))?;
+        Ok(bounds.sorted(rows))
+    }
+
+    /// Rows whose encoded keys begin so, in their order.
+    pub(super) fn prefix<T: Row<Window: Plain>>(
+        self,
+        prefix: &(impl KeyPrefix<T::Key> + ?Sized),
+        most: usize,
+    ) -> crate::Result<Vec<(T::Key, T::Value)>> {
+        let mut bytes = Vec::new();
+        prefix.encode_prefix(&mut bytes)?;
+        self.scan::<T>(bytes.clone(), &bytes, most, &|_| Ordering::Equal)
     }
 
     /// Writes to the event's copy of a row, once no other event holds it. `write` is told how to make the key.
-    fn write<'t, T: Row, R: 't>(
+    pub(super) fn write<'t, T: Row<Window: Plain>, R: 't>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
         write: impl FnOnce(&mut Option<T::Value>, &dyn Fn() -> T::Key) -> R + 't,
@@ -203,24 +229,28 @@ impl Spot {
         })))
     }
 
-    fn try_write<T: Row, R>(
+    fn try_write<T: Row<Window: Plain>, R>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
         write: &mut Option<impl FnOnce(&mut Option<T::Value>, &dyn Fn() -> T::Key) -> R>,
     ) -> crate::Result<Tried<R>> {
-        let mut write = |value: &mut Option<T::Value>| match write.take() {
-            Some(write) => Ok(Tried::Done(write(value, &|| key.to_key()))),
+        let mut write = |kept: &mut Option<Kept<T>>, now| match write.take() {
+            Some(write) => {
+                let write = |value: &mut Option<T::Value>| write(value, &|| key.to_key());
+                Ok(Tried::Done(T::Window::change::<T, R>(kept, now, write)))
+            }
             None => Err(format!("{}: written twice", name::<T>()).into()),
         };
-        self.with(|lane, event, cache: &Cache<T>| {
+        self.with::<T, _>(|lane, at, cache| {
+            let now = self.now_of::<T>(lane, at);
             // The event goes on, and nothing of the row remains.
             if self.is_late(lane, cache) {
-                return write(&mut None);
+                return write(&mut None, now);
             }
             let mut cache = cache.lock();
-            let row = match cache.find(self.start, key, event)? {
+            let row = match cache.find(self.start, key, at.offset)? {
                 Found::Row(row) => row,
-                Found::Expired => return write(&mut None),
+                Found::Expired => return write(&mut None, now),
             };
             if let Some(waits) = Waits::on::<T>(lane, cache.claim(row, lane.id))? {
                 return Ok(Tried::Wait(waits));
@@ -231,7 +261,7 @@ impl Spot {
             if first {
                 lane.touch(self.number, row);
             }
-            write(value)
+            write(value, now)
         })
     }
 }
@@ -279,7 +309,7 @@ enum State<'t, R> {
 }
 
 impl<R> Access<'_, R> {
-    fn ready(result: crate::Result<R>) -> Self {
+    pub(super) fn ready(result: crate::Result<R>) -> Self {
         Self(State::Ready(Some(result)))
     }
 }
@@ -355,7 +385,17 @@ macro_rules! reads {
         /// All rows of this partition, as the event sees them, in the order of their encoded keys. They are in memory
         /// at once.
         pub fn rows(&$self) -> Access<'static, Vec<(T::Key, T::Value)>> {
-            Access::ready($spot.scan::<T>(None, &|_| Ordering::Equal))
+            Access::ready($spot.scan::<T>(Vec::new(), &[], usize::MAX, &|_| Ordering::Equal))
+        }
+
+        /// The rows of this partition whose keys begin so, as the event sees them: with a text, or with the leading parts
+        /// of a composite key ([`KeyPrefix`]). They are in the order of their encoded keys, side by side, and no others are
+        /// looked at.
+        pub fn prefix(
+            &$self,
+            prefix: &(impl KeyPrefix<T::Key> + ?Sized),
+        ) -> Access<'static, Vec<(T::Key, T::Value)>> {
+            Access::ready($spot.prefix::<T>(prefix, usize::MAX))
         }
     };
 }
@@ -403,9 +443,12 @@ macro_rules! writes {
     };
 }
 
-impl<T: Row<Window = Unwindowed>> Table<T> {
-    reads!(self => Spot { number: self.number, start: 0 });
-    writes!(self => Spot { number: self.number, start: 0 });
+impl<T: Row<Window = Unwindowed<L>>, L> Table<T>
+where
+    Unwindowed<L>: Plain,
+{
+    reads!(self => Spot::of(self));
+    writes!(self => Spot::of(self));
 }
 
 mod each;

@@ -2,15 +2,17 @@
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
 use crate::codec::{Key, KeyRef};
-use crate::define::{AnyKey, ByTime, Row, Stored, Unwindowed, WindowKind};
+use crate::define::{AnyKey, ByTime, KeptRow, Members, Plain, Row, Shape, Unwindowed};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
+use crate::table::store::Changed;
 use crate::time::Timestamp;
 use crate::worker::{Lookup, Worker};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 use std::marker::PhantomData;
+use tokio::sync::broadcast::Receiver;
 
 /// Reads committed rows of a table, wherever they are: a key of another worker is asked for over HTTP.
 ///
@@ -53,7 +55,7 @@ impl<T: Row> View<T> {
         }
     }
 
-    async fn get_at(&self, start: i64, key: &T::Key) -> crate::Result<Option<T::Value>> {
+    pub(super) async fn find(&self, start: i64, key: &T::Key) -> crate::Result<Option<T::Value>> {
         let (mut row, mut partition_key) = (Vec::new(), Vec::new());
         encode_row_key::<T>(start, key, &mut row)?;
         T::encode_partition_key(key, &mut partition_key)?;
@@ -73,20 +75,25 @@ impl<T: Row> View<T> {
         Ok(value.map(|value| T::decode_value(&value)).transpose()?)
     }
 
+    /// What is written here from now on.
+    pub(super) fn listen(&self) -> Receiver<Changed> {
+        self.worker.feed(self.table).listen()
+    }
+
     /// The rows that are on this worker, as of now.
     pub fn local(&self) -> LocalView<T> {
         LocalView { worker: self.worker.clone(), table: self.table, row: PhantomData }
     }
 }
 
-impl<T: Row<Window = Unwindowed>> View<T> {
+impl<T: Row<Window = Unwindowed<L>>, L> View<T> {
     /// The row's value. Fails with [`Unavailable`] while its partition moves or recovers.
     pub fn get<'v, Q: KeyRef<T::Key> + ?Sized>(
         &'v self,
         key: &Q,
-    ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, Q> {
+    ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, L, Q> {
         let key = key.to_key();
-        async move { self.get_at(0, &key).await }
+        async move { self.find(0, &key).await }
     }
 }
 
@@ -103,6 +110,23 @@ impl<T: Row<Window: ByTime>> View<T> {
     }
 }
 
+impl<T, K, M> View<T>
+where
+    T: Row<Window = Members, Key = (K, M)>,
+    K: 'static,
+    M: 'static,
+{
+    /// Whether this is a member of the set of a key. Fails with [`Unavailable`] while its partition moves or recovers.
+    pub fn contains<'v, Q: KeyRef<K> + ?Sized, P: KeyRef<M> + ?Sized>(
+        &'v self,
+        key: &Q,
+        member: &P,
+    ) -> impl Future<Output = crate::Result<bool>> + use<'v, T, K, M, Q, P> {
+        let key = (key.to_key(), member.to_key());
+        async move { Ok(self.find(0, &key).await?.is_some()) }
+    }
+}
+
 /// One window of a table, read from anywhere.
 pub struct ViewInWindow<T> {
     view: View<T>,
@@ -116,7 +140,7 @@ impl<T: Row<Window: ByTime>> ViewInWindow<T> {
         key: &Q,
     ) -> impl Future<Output = crate::Result<Option<T::Value>>> + use<'v, T, Q> {
         let key = key.to_key();
-        async move { self.view.get_at(self.start, &key).await }
+        async move { self.view.find(self.start, &key).await }
     }
 }
 
@@ -172,7 +196,7 @@ fn read_rows<T: Row>(
         _ => (0, key),
     };
     let key = T::Key::decode(key)?;
-    let windows = T::Window::open::<T>(start, Stored::<T>::decode_value(value)?);
+    let windows = T::Window::open::<T>(start, KeptRow::<T>::decode_value(value)?);
     Ok(windows.map(move |(window, value)| (window.start, key.clone(), value)))
 }
 
@@ -195,8 +219,11 @@ impl<T: Row> Param for View<T> {
 
 /// Handles as parameters of pages.
 macro_rules! in_pages {
-    ($([$($generics:tt)*] $handle:ty,)*) => {
-        $(impl<$($generics)*> FromRequestParts<Worker> for $handle {
+    ($([$($generics:tt)*] [$($bound:tt)*] $handle:ty,)*) => {
+        $(impl<$($generics)*> FromRequestParts<Worker> for $handle
+        where
+            $($bound)*
+        {
             type Rejection = Response;
 
             async fn from_request_parts(_: &mut Parts, worker: &Worker) -> Result<Self, Response> {
@@ -207,10 +234,12 @@ macro_rules! in_pages {
 }
 
 in_pages! {
-    [T: Row] View<T>,
-    [T: crate::define::Record + 'static] super::Sink<T>,
-    [A: crate::agent::Agent] super::Ask<A>,
-    [S: Default + Clone + Send + Sync + 'static] super::State<S>,
-    [] super::Context,
-    [] crate::Settings,
+    [T: Row] [] View<T>,
+    [T: Row<Window = Unwindowed<L>>, L] [] super::Global<T>,
+    [T: Row<Window = Unwindowed<L>>, L] [Unwindowed<L>: Plain] super::Remote<T>,
+    [T: crate::define::Record + 'static] [] super::Sink<T>,
+    [A: crate::agent::Agent] [] super::Ask<A>,
+    [S: Default + Clone + Send + Sync + 'static] [] super::State<S>,
+    [] [] super::Context,
+    [] [] crate::Settings,
 }

@@ -114,6 +114,9 @@ pub(crate) trait Broker: Send + Sync {
     fn follow(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError>;
     /// The largest record that can be sent, key and value together.
     fn record_limit(&self) -> usize;
+    /// Reads a changelog partition from an offset for a copy of its table, apart from both: the same partition may be
+    /// restored meanwhile.
+    fn copy(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError>;
     /// A small number for a topic's name, which records to send carry.
     fn topic_id(&self, name: &str) -> TopicId;
     /// A handle of the worker's plain idempotent producer.

@@ -2,6 +2,7 @@
 //! one thread.
 
 mod closer;
+mod fill;
 mod lane;
 mod latest;
 mod reader;

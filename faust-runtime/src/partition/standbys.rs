@@ -3,9 +3,11 @@
 //! standby.
 
 use super::TaskId;
-use crate::kafka::{At, KafkaError, Offset, TopicPartition};
+use crate::kafka::{At, KafkaError, Offset, Source, TopicPartition};
 use crate::monitor::StandbyStatus;
 use crate::table::changelog::{Pace, RecoveryError, Watch, follow};
+use crate::table::store::Store;
+use crate::time::millis;
 use crate::worker::Worker;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -208,14 +210,24 @@ struct Following<'a> {
 }
 
 impl Watch for Following<'_> {
-    fn reached(&self, at: Offset, end: Option<Offset>) {
+    fn read(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
+        self.worker.broker.follow(of, from)
+    }
+
+    fn reached(&self, _: u32, _: &Arc<dyn Store>, at: Offset, end: Option<Offset>) {
         let mut copies = self.worker.standbys.copies();
         let copy = copies.entry((self.table, self.partition)).or_default();
         *copy = Held { at, end: end.or(copy.end), follows: true };
     }
 
-    fn expired(&self) -> Option<Vec<u8>> {
-        None
+    /// Stream time is that of the slowest source: only of one alone do windows tell it. What stands for windows of
+    /// other lengths is kept somewhat longer.
+    fn expired_below(&self, newest: i64) -> Option<i64> {
+        let topology = &self.worker.topology;
+        let table = topology.tables.get(self.table)?;
+        let one = topology.groups.get(table.group?)?.topics.len() == 1;
+        let longer = millis(table.def.window?.size()).saturating_mul(4);
+        one.then(|| table.def.kept_from(newest.saturating_sub(longer)))
     }
 
     fn pace(&self) -> &Pace {

@@ -2,6 +2,7 @@
 //! belong together, claim it, then run it.
 
 use super::closer::{ClosedTo, Closer};
+use super::fill::{fill, unused};
 use super::lane::{Current, LaneState};
 use super::reader::{Reader, ReaderOf};
 use super::shard::{Running, Shard};
@@ -15,8 +16,8 @@ use crate::define::TableDef;
 use crate::kafka::{At, Committed, KafkaError, Offset, TopicPartition};
 use crate::monitor::{Recovery, TaskState};
 use crate::table::changelog::{Recovered, RecoveryError, recover};
-use crate::table::store::StoreError;
-use crate::table::{AnyTable, TableInit};
+use crate::table::store::{StoreError, StreamTime, shown, watched};
+use crate::table::{AnyTable, TableInit, open_local};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -40,6 +41,9 @@ pub(crate) enum StartError {
          tables and changelogs and begin again"
     )]
     Outside { group: String, partition: TopicPartition, what: String, now: String, then: String },
+    /// The function that gives a table's first rows has failed: correct it, or what it reads.
+    #[error("table `{table}`: its initial rows: {error}")]
+    Initial { table: &'static str, error: crate::Error },
     /// A parameter could not be bound.
     #[error("agent `{agent}`: {error}")]
     Bind { agent: &'static str, error: crate::Error },
@@ -106,13 +110,19 @@ async fn try_start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartError> {
     // A standby of the task ends here, and what it has is taken over.
     let writer = worker.standbys.take(id).await;
     let mut positions = find_positions(shard, id).await?;
-    let mut recovered = recover_tables(shard, id, &writer).await?;
+    let committed_by = |by: &Metadata| !worker.is_own(&by.by);
+    let foreign = positions.iter().filter_map(|at| at.metadata.as_ref()).any(committed_by);
+    let mut recovered = recover_tables(shard, id, &writer, foreign).await?;
     check(shard, id, &mut positions, &mut recovered, &writer).await?;
+    let unused = unused(&recovered);
     let task = build(shard, id, &positions, recovered);
+    fill(worker, &task, &unused).await?;
     shard.owned.insert(id, task.epoch);
     // The claim: who owns it now and where it begins, committed before the first event.
     shard.add(Running { task: task.clone(), lanes: Vec::new(), feeders: Vec::new(), writer });
     shard.commit_now().await;
+    // Events may look at them.
+    worker.copies_ready().await;
     run(shard, &task)?;
     worker.monitor.task(id.group, id.partition, TaskState::Running);
     Ok(())
@@ -169,6 +179,7 @@ async fn recover_tables(
     shard: &Shard,
     id: TaskId,
     writer: &Writer,
+    foreign: bool,
 ) -> Result<Vec<(usize, Recovered)>, StartError> {
     let worker = shard.worker.clone();
     let tables =
@@ -181,7 +192,7 @@ async fn recover_tables(
         let writer = writer.clone();
         let done = worker.clone().place.run("recovery", move || async move {
             let _writer = writer;
-            recover_table(&worker, index, id.partition).await
+            recover_table(&worker, index, id.partition, foreign).await
         });
         match done.await {
             Some(recovered) => all.push((index, recovered?)),
@@ -195,6 +206,7 @@ async fn recover_table(
     worker: &crate::worker::Worker,
     index: usize,
     partition: u32,
+    foreign: bool,
 ) -> Result<Recovered, RecoveryError> {
     let Some(table) = worker.topology.tables.get(index) else {
         return Err(KafkaError::failed("recovery", "no such table").into());
@@ -215,6 +227,10 @@ async fn recover_table(
         });
     };
     let owner = worker.topology.store_owner(table);
+    if !table.def.changelog {
+        let stores = &*worker.stores_of_worker;
+        return Ok(open_local(stores, &owner, &table.name, partition, foreign)?);
+    }
     let recovered = recover(
         &*worker.broker,
         &*worker.stores_of_worker,
@@ -302,12 +318,14 @@ async fn reset_tables(
     let worker = &shard.worker;
     for (index, _) in recovered.drain(..) {
         let Some(table) = worker.topology.tables.get(index) else { continue };
-        let of = TopicPartition::new(table.changelog.clone(), id.partition);
-        let end = lowest(worker.broker.offsets(vec![of.clone()], At::End).await?.into_iter());
-        worker.broker.delete_records(vec![(of, end)]).await?;
+        if table.def.changelog {
+            let of = TopicPartition::new(table.changelog.clone(), id.partition);
+            let end = lowest(worker.broker.offsets(vec![of.clone()], At::End).await?.into_iter());
+            worker.broker.delete_records(vec![(of, end)]).await?;
+        }
         worker.stores_of_worker.set_aside(&table.name, id.partition)?;
     }
-    *recovered = recover_tables(shard, id, writer).await?;
+    *recovered = recover_tables(shard, id, writer, true).await?;
     Ok(())
 }
 
@@ -353,15 +371,17 @@ fn build(
     let mut tables: Vec<(usize, Box<dyn AnyTable>)> = Vec::new();
     for (index, recovered) in recovered {
         let Some(table) = topology.tables.get(index) else { continue };
-        worker.open_store(index, id, recovered.store.clone());
+        let time = StreamTime::default();
+        worker.open_store(index, id, shown(&table.def, recovered.store.clone(), time.clone()));
         let init = TableInit {
             index,
             partition: id.partition,
             partitions: worker.partitions_of_group(id.group),
-            store: recovered.store,
+            store: watched(recovered.store, worker.feed(index)),
             mark: recovered.mark,
-            changelog: worker.broker.topic_id(&table.changelog),
+            changelog: table.def.changelog.then(|| worker.broker.topic_id(&table.changelog)),
             budget: shard.budget.clone(),
+            time,
         };
         tables.push((index, (table.ops.open)(init)));
     }

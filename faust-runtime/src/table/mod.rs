@@ -2,18 +2,24 @@
 
 mod cache;
 pub(crate) mod changelog;
+mod copy;
+mod local;
 pub(crate) mod store;
 
 pub(crate) use cache::{Cache, Claim, Found, Span, encode_row_key, in_order};
+pub(crate) use copy::Copy;
+pub(crate) use local::open_local;
 
 use crate::commit::TableCut;
-use crate::define::{Row, Stored};
+use crate::define::{KeptRow, Row};
 use crate::kafka::{Messages, TopicId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use store::{Mark, Store, StoreError};
+use store::{Mark, Store, StoreError, StreamTime};
 
 /// So many events' rows are looked up at a time.
 pub(crate) const AHEAD: usize = 16;
@@ -38,14 +44,22 @@ pub(crate) struct TableInit {
     pub(crate) partitions: u32,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) mark: Mark,
-    pub(crate) changelog: TopicId,
+    /// None where the table has no changelog.
+    pub(crate) changelog: Option<TopicId>,
     pub(crate) budget: Rc<Budget>,
+    /// Where the table's stream time is told to other threads.
+    pub(crate) time: StreamTime,
 }
+
+/// The rows of some table: keys and values.
+pub(crate) type Rows = Box<dyn Any + Send>;
 
 /// Makes a table's typed state from its untyped declaration.
 #[derive(Clone, Copy)]
 pub(crate) struct TableOps {
     pub(crate) open: fn(TableInit) -> Box<dyn AnyTable>,
+    /// The first rows of a table that was never used, for [`AnyTable::fill`].
+    pub(crate) initial: fn() -> Option<BoxFuture<'static, crate::Result<Rows>>>,
     /// Reads a key as people write it: its encoding, and the bytes that decide its partition.
     pub(crate) admit_key: fn(&[u8]) -> crate::Result<(Vec<u8>, Vec<u8>)>,
 }
@@ -53,7 +67,11 @@ pub(crate) struct TableOps {
 impl TableOps {
     pub(crate) const fn of<T: Row>() -> Self {
         Self {
-            open: |init| Box::new(Cache::<Stored<T>>::new(init)),
+            open: |init| Box::new(Cache::<KeptRow<T>>::new(init)),
+            initial: || {
+                let rows = T::initial()?;
+                Some(async { Ok(Box::new(rows.await?) as Rows) }.boxed())
+            },
             admit_key: |bytes| {
                 let key = <T::Key as crate::codec::Key>::decode(bytes)?;
                 let (mut row, mut partition) = (Vec::new(), Vec::new());
@@ -77,10 +95,12 @@ pub(crate) trait AnyTable {
     fn check(&self, row: u32, each: bool) -> crate::Result<()>;
     /// The event that holds this row is done (or has failed): what it wrote takes effect (or is forgotten).
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError>;
+    /// Puts in the first rows of a table that was never used; the next cut commits them.
+    fn fill(&self, rows: Rows) -> crate::Result<()>;
     /// The start below which windows are closed at a stream time.
     fn closed_below(&self, stream_time: i64) -> i64;
-    /// Rows whose window ended before the table's stream time less `expires` go; not those of windows that start at
-    /// `closing` or later.
+    /// Rows whose window ended before the table's stream time less `expires` go, but for those of windows that start at
+    /// `closing` or later; and some of those that have outlived its `ttl`.
     fn expire(&self, stream_time: i64, closing: i64);
     /// Starts a cut of everything that is written now.
     fn begin_cut(&self);

@@ -263,7 +263,7 @@ impl<T: Row> TestTable<'_, T> {
     }
 }
 
-impl<T: Row<Window = Unwindowed>> TestTable<'_, T> {
+impl<T: Row<Window = Unwindowed<L>>, L> TestTable<'_, T> {
     /// A row's value.
     pub async fn get(&self, key: &T::Key) -> Result<Option<T::Value>> {
         View::<T>::new(&self.app.worker)?.get(key).await

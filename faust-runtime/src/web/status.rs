@@ -26,7 +26,7 @@ pub(super) async fn live() -> &'static str {
 
 /// 200 while every assigned task runs: send requests only then.
 pub(super) async fn ready(State(worker): State<Worker>) -> (StatusCode, &'static str) {
-    if worker.monitor.ready() {
+    if worker.monitor.ready() && worker.copies_are_ready() {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: tasks are recovering or not assigned yet\n")

@@ -1,5 +1,6 @@
 //! The process: what everything in it shares, how it starts, and how it stops.
 
+mod copies;
 #[cfg(feature = "dev-broker")]
 pub(crate) mod dev_broker;
 mod outage;
@@ -21,7 +22,7 @@ use crate::monitor::Monitor;
 use crate::partition::{Standbys, TaskId};
 use crate::rpc::Replies;
 use crate::table::changelog::Pace;
-use crate::table::store::{Store, StoreError, Stores};
+use crate::table::store::{Feed, Store, StoreError, Stores};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::try_join_all;
@@ -68,6 +69,9 @@ pub struct Inner {
     /// The tasks that are here.
     tasks: RwLock<BTreeSet<TaskId>>,
     partitions: HashMap<TopicId, u32>,
+    copies: copies::Copies,
+    /// What changes in each table, by its index.
+    feeds: Vec<Feed>,
     producer: Mutex<Box<dyn Producer>>,
     resources: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     failure: watch::Sender<Option<String>>,
@@ -135,6 +139,8 @@ impl Worker {
         let partitions =
             counts.iter().map(|(name, count)| (broker.topic_id(name), *count)).collect();
         let producer = Mutex::new(broker.producer()?);
+        let copies = copies::of(&topology, &counts);
+        let feeds = topology.tables.iter().map(|_| Feed::default()).collect();
         Ok(Self(Arc::new(Inner {
             monitor: Monitor::new(&topology),
             assignment: Arc::new(Assignment::new(&topology, &settings)),
@@ -155,6 +161,8 @@ impl Worker {
             settings: Arc::new(settings),
             tasks: RwLock::default(),
             partitions,
+            copies,
+            feeds,
             producer,
             resources: Mutex::default(),
             failure: watch::Sender::new(None),
@@ -284,6 +292,12 @@ impl Worker {
         format!("{}-{}-{shard}", self.topology.group, self.id)
     }
 
+    /// Whether a transactional id is one of this worker's.
+    pub(crate) fn is_own(&self, id: &str) -> bool {
+        let own = self.transactional_id(0);
+        id.trim_end_matches(|c: char| c.is_ascii_digit()) == own.trim_end_matches('0')
+    }
+
     /// The name here of a topic that is declared under this one.
     pub(crate) fn topic_name(&self, declared: &str) -> Arc<str> {
         match self.topology.topic_index(declared).and_then(|index| self.topology.topics.get(index))
@@ -325,6 +339,11 @@ impl Worker {
     pub(crate) fn open_store(&self, table: usize, task: TaskId, store: Arc<dyn Store>) {
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
         stores.insert((table, task.partition), store);
+    }
+
+    /// What changes in a table.
+    pub(crate) fn feed(&self, table: usize) -> Feed {
+        self.feeds.get(table).cloned().unwrap_or_default()
     }
 
     /// The partitions of a task's tables are here no more.

@@ -29,6 +29,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts to process: joins the group, runs what is assigned, then the user's tasks and timers.
     pub(crate) fn start(worker: Worker) -> Result<Self, WorkerError> {
+        worker.start_copies();
         let owned = Owned::default();
         let count = worker.settings.shards.max(1);
         let mut shards = Vec::new();
@@ -112,6 +113,9 @@ impl Running {
             if !asked || settled.await.ok().flatten().is_none() {
                 return Ok(None);
             }
+        }
+        if !self.worker.copies_are_at_end().await? {
+            return Ok(None);
         }
         let assignment = &self.worker.assignment;
         let partitions: Vec<TopicPartition> = assignment
@@ -246,4 +250,5 @@ async fn up(worker: &Worker) {
     while !worker.monitor.ready() {
         sleep(Duration::from_millis(10)).await;
     }
+    worker.copies_ready().await;
 }

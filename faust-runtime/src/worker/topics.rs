@@ -98,6 +98,9 @@ fn missing(
                 let topic = topics.first().map(|topic| topic.name.clone()).unwrap_or_default();
                 return Err(TopicsError::Count { topic, found: count, declared, who });
             }
+            if !table.def.changelog {
+                continue;
+            }
             match existing.get(&table.changelog) {
                 Some(found) if *found != count => {
                     let who = format!("the topic that feeds table `{}`", table.name);

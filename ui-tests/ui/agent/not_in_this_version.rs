@@ -13,7 +13,7 @@ struct Count {
 }
 
 #[agent(sink(Word))] //~
-async fn count(word: Event<Word>, counts: Global<Count>, others: Lookup<Count>) -> Result<()> { //~ //~
+async fn count(word: Event<Word>, counts: Global<Count>, others: Lookup<Count>) -> Result<()> { //~
     Ok(())
 }
 
@@ -28,7 +28,7 @@ async fn begin() -> Result<()> {
 }
 
 #[page("/counts")]
-async fn counts(counts: Global<Count>) -> Result<String> { //~
+async fn counts(counts: Lookup<Count>) -> Result<String> { //~
     Ok(String::new())
 }
 

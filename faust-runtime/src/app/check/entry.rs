@@ -133,7 +133,10 @@ impl Entry {
             let mentions = used.mentions();
             if left < mentions {
                 return match used {
-                    Use::Table(used) | Use::View(used) => Some(Mention::Table(&used.table)),
+                    Use::Table(used) | Use::View(used) | Use::Global(used) => {
+                        Some(Mention::Table(&used.table))
+                    }
+                    Use::Remote(used) => Some(Mention::Table(&used.table.table)),
                     Use::Sink(sink) => Some(Mention::Topic(&sink.topic)),
                     Use::Ask(agent) => match nth(agent.inputs, left) {
                         Some(input) => Some(Mention::Topic(&input.topic)),
@@ -153,7 +156,7 @@ impl Use {
     const fn mentions(&self) -> usize {
         match self {
             Self::Ask(agent) => agent.inputs.len(),
-            Self::Table(_) | Self::View(_) | Self::Sink(_) => 1,
+            Self::Table(_) | Self::View(_) | Self::Global(_) | Self::Remote(_) | Self::Sink(_) => 1,
         }
     }
 }

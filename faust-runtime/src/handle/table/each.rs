@@ -1,7 +1,7 @@
 //! Changing all windows that an event is in.
 
 use super::*;
-use crate::define::{Overlapping, Pane, PanesOf, Sliding, WindowDef, WindowKind, Windowed};
+use crate::define::{Overlapping, Pane, Shape, Sliding, WindowDef, Windowed};
 use crate::handle::Event;
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl<T: Row<Window: EachWindow>> Table<T> {
 }
 
 /// That [`Table::update_each`] knows the windows of an event.
-pub trait EachWindow: WindowKind {
+pub trait EachWindow: Shape + Sized {
     /// Changes all of them; or none, where the event waits for a row.
     #[doc(hidden)]
     fn try_each<T: Row<Window = Self>>(
@@ -63,7 +63,7 @@ pub trait EachWindow: WindowKind {
 }
 
 /// Windows whose starts follow from the event's time.
-fn by_time<T: Row>(
+fn by_time<T: Row<Window: Shape<Kept<T> = T>>>(
     number: u16,
     time: Timestamp,
     key: &(impl KeyRef<T::Key> + ?Sized),
@@ -72,7 +72,7 @@ fn by_time<T: Row>(
     let Some(window) = T::TABLE.window else { return Ok(Tried::Done(0)) };
     let spots =
         || window.windows(time).map(|window| Spot { number, start: window.start.as_millis() });
-    Spot { number, start: 0 }.with(|lane, event, cache: &Cache<T>| {
+    Spot { number, start: 0 }.with::<T, _>(|lane, At { offset: event, .. }, cache| {
         for spot in spots() {
             if let Some(waits) = spot.claimed(lane, event, cache, key)? {
                 return Ok(Tried::Wait(waits));
@@ -128,7 +128,7 @@ impl EachWindow for Sliding {
         // Windows that begin in between can tell the event what it meets (KIP-450).
         let (from, to) = (stretch(at - 2 * size).start, stretch(at + 1).start);
         let spots = || (from..=to).step_by(size as usize).map(|start| Spot { number, start });
-        Spot { number, start: 0 }.with(|lane, event, cache: &Cache<PanesOf<T>>| {
+        Spot { number, start: 0 }.with::<T, _>(|lane, At { offset: event, .. }, cache| {
             let mut panes = Vec::new();
             for spot in spots() {
                 if let Some(waits) = spot.claimed(lane, event, cache, key)? {

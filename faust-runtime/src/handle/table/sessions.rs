@@ -52,7 +52,7 @@ impl<T: Row<Window = Sessions>> Table<T> {
         change: impl FnOnce(&mut T::Value) -> R + 't,
         join: impl FnOnce(&mut T::Value, T::Value) + 't,
     ) -> Access<'t, R> {
-        let at = At { number: self.number, time: event.timestamp() };
+        let at = Moment { number: self.number, time: event.timestamp() };
         let mut calls = Some((change, join));
         let waits = match at.try_update::<T, R>(key, &mut calls) {
             Ok(Tried::Done(result)) => return Access::ready(Ok(result)),
@@ -78,9 +78,9 @@ impl<T: Row<Window = Sessions>> Table<T> {
         event: &Event<E>,
         key: &(impl KeyRef<T::Key> + ?Sized),
     ) -> Access<'static, Option<Session<T::Value>>> {
-        let at = At { number: self.number, time: event.timestamp() };
-        let found = at.spot().with(|lane, offset, cache: &Cache<SessionsOf<T>>| {
-            let met = at.meets(lane, offset, cache, key)?;
+        let at = Moment { number: self.number, time: event.timestamp() };
+        let found = at.spot().with::<T, _>(|lane, event, cache| {
+            let met = at.meets::<T>(lane, event.offset, cache, key)?;
             Ok(met.into_iter().flatten().next().map(|(_, session)| session))
         });
         Access::ready(found)
@@ -88,14 +88,14 @@ impl<T: Row<Window = Sessions>> Table<T> {
 
     /// Whether the event comes too late: it changes nothing any more.
     pub fn is_late<E>(&self, event: &Event<E>) -> crate::Result<bool> {
-        let at = At { number: self.number, time: event.timestamp() };
-        at.spot().with(|lane, _, cache: &Cache<SessionsOf<T>>| Ok(at.spot().is_closed(lane, cache)))
+        let at = Moment { number: self.number, time: event.timestamp() };
+        at.spot().with::<T, _>(|lane, _, cache| Ok(at.spot().is_closed(lane, cache)))
     }
 }
 
 /// A moment in a table of sessions.
 #[derive(Clone, Copy)]
-struct At {
+struct Moment {
     number: u16,
     time: Timestamp,
 }
@@ -103,7 +103,7 @@ struct At {
 /// A stretch with the session in it.
 type Met<T> = (Spot, Session<<T as Row>::Value>);
 
-impl At {
+impl Moment {
     fn spot(self) -> Spot {
         Spot { number: self.number, start: self.time.as_millis() }
     }
@@ -151,12 +151,12 @@ impl At {
         Ok(met)
     }
 
-    fn try_update<T: Row, R>(
+    fn try_update<T: Row<Window = Sessions>, R>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
         calls: &mut Option<(impl FnOnce(&mut T::Value) -> R, impl FnOnce(&mut T::Value, T::Value))>,
     ) -> crate::Result<Tried<R>> {
-        self.spot().with(|lane, event, cache: &Cache<SessionsOf<T>>| {
+        self.spot().with::<T, _>(|lane, At { offset: event, .. }, cache| {
             let late = self.stretch::<T>(self.time.as_millis()).is_late(lane, cache);
             let [earlier, later] = match late {
                 true => [None, None],

@@ -12,7 +12,7 @@ pub struct InWindow<T> {
     row: PhantomData<fn() -> T>,
 }
 
-impl<T: Row<Window: ByTime>> InWindow<T> {
+impl<T: Row<Window: ByTime + Plain>> InWindow<T> {
     reads!(self => self.spot);
 
     /// From when to when it is.
@@ -42,7 +42,7 @@ impl<T: Row<Window: ByTime>> InWindow<T> {
     /// }
     /// ```
     pub fn is_closed(&self) -> crate::Result<bool> {
-        self.spot.with(|lane, _, cache: &Cache<T>| Ok(self.spot.is_closed(lane, cache)))
+        self.spot.with::<T, _>(|lane, _, cache| Ok(self.spot.is_closed(lane, cache)))
     }
 }
 

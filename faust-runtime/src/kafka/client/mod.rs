@@ -52,6 +52,7 @@ struct Inner {
     data: Once<Reader>,
     restore: Once<Reader>,
     standby: Once<Reader>,
+    copy: Once<Reader>,
     plain: Once<Arc<native::Producer>>,
     /// Lends its metadata to transactions.
     member: RwLock<Option<Arc<native::Member>>>,
@@ -100,6 +101,7 @@ impl Client {
             data: Once::default(),
             restore: Once::default(),
             standby: Once::default(),
+            copy: Once::default(),
             plain: Once::default(),
             member: RwLock::new(None),
             topics: Mutex::default(),
@@ -196,6 +198,11 @@ impl Inner {
 
     fn restore_group(&self) -> String {
         format!("{}-restore", self.group)
+    }
+
+    fn copying(&self) -> Result<Reader, KafkaError> {
+        let group = format!("{}-copy", self.group);
+        self.copy.get(|| Reader::restore(&self.config, &group))
     }
 
     /// The member, once joined.
@@ -395,6 +402,10 @@ impl Broker for Client {
 
     fn record_limit(&self) -> usize {
         self.0.record_limit
+    }
+
+    fn copy(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
+        source::open(&self.0.copying()?, of, from)
     }
 
     fn topic_id(&self, name: &str) -> TopicId {

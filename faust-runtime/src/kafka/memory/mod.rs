@@ -284,6 +284,10 @@ impl Broker for Connection {
         RECORD_LIMIT
     }
 
+    fn copy(&self, of: &TopicPartition, from: Offset) -> Result<Box<dyn Source>, KafkaError> {
+        self.source(of, from)
+    }
+
     fn topic_id(&self, name: &str) -> TopicId {
         let mut state = self.cluster.lock();
         let index = state.ids.iter().position(|known| **known == *name).unwrap_or_else(|| {

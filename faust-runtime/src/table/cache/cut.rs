@@ -7,8 +7,9 @@ use crate::define::Row;
 use crate::error::HandleError;
 use crate::kafka::Messages;
 use crate::table::store::StoreError;
-use crate::table::{AnyTable, Counts};
+use crate::table::{AnyTable, Counts, Rows};
 use std::any::Any;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A cut whose rows are being encoded.
 pub(super) struct Encoding {
@@ -37,7 +38,6 @@ impl<T: Row> AnyTable for Cache<T> {
 
     fn settle(&self, row: u32, done: bool) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        let number = inner.cut;
         let Some(value) = inner.unstage(row).filter(|_| done) else { return Ok(()) };
         // A cut that is still being encoded must get the row as it was.
         if inner.encoding.is_some() {
@@ -45,13 +45,15 @@ impl<T: Row> AnyTable for Cache<T> {
         }
         let Some(slot) = inner.rows.get_mut(row) else { return Ok(()) };
         slot.value = value;
-        if slot.dirty != number {
-            slot.dirty = number;
-            slot.encoded = false;
-            inner.dirty.push(row);
-            inner.budget.dirty.set(inner.budget.dirty.get() + 1);
-        }
+        inner.touch(row);
         Ok(())
+    }
+
+    fn fill(&self, rows: Rows) -> crate::Result<()> {
+        match rows.downcast::<Vec<(T::Key, T::Value)>>() {
+            Ok(rows) => self.lock().fill(*rows),
+            Err(_) => Err("these are rows of another table".into()),
+        }
     }
 
     fn closed_below(&self, stream_time: i64) -> i64 {
@@ -60,6 +62,11 @@ impl<T: Row> AnyTable for Cache<T> {
 
     fn expire(&self, stream_time: i64, closing: i64) {
         let mut inner = self.lock();
+        inner.time.store(stream_time, Relaxed);
+        if let Err(error) = inner.sweep(stream_time) {
+            // The next cut tries again; a store that cannot be read at all fails events and commits.
+            tracing::error!(%error, table = T::TABLE.name, "rows that have expired are not removed");
+        }
         let below = T::TABLE.kept_from(stream_time).min(closing);
         if below <= inner.expired_below {
             return;
@@ -150,6 +157,16 @@ fn shown<T: Row>(key: Option<&[u8]>) -> String {
 }
 
 impl<T: Row> Inner<T> {
+    /// The row has a new value, which the cut that is filling will contain.
+    pub(super) fn touch(&mut self, row: u32) {
+        let number = self.cut;
+        let Some(slot) = self.rows.get_mut(row).filter(|slot| slot.dirty != number) else { return };
+        slot.dirty = number;
+        slot.encoded = false;
+        self.dirty.push(row);
+        self.budget.dirty.set(self.budget.dirty.get() + 1);
+    }
+
     /// Puts a row's value into the cut that is being encoded.
     fn encode(&mut self, row: u32) {
         let Some(encoding) = &mut self.encoding else { return };

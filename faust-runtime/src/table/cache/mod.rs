@@ -2,16 +2,18 @@
 //! to a copy of its own, which replaces the row when the event is done; a cut encodes each written row once.
 
 mod cut;
+mod fill;
 mod foreseen;
 mod scan;
 mod slab;
+mod ttl;
 
 use super::{Budget, Counts, TableInit};
 use crate::codec::{Key, KeyRef};
 use crate::define::{Row, Scope, TableDef};
 use crate::error::HandleError;
 use crate::kafka::{Offset, TopicId, partition_for};
-use crate::table::store::{Mark, Store};
+use crate::table::store::{Mark, Store, StreamTime};
 use cut::Encoding;
 use foreseen::Foreseen;
 use hashbrown::HashTable;
@@ -21,6 +23,7 @@ use std::cell::{RefCell, RefMut};
 use std::hash::BuildHasher;
 use std::rc::Rc;
 use std::sync::Arc;
+use ttl::Sweep;
 
 /// One partition of a table.
 pub(crate) struct Cache<T: Row>(RefCell<Inner<T>>);
@@ -71,7 +74,7 @@ pub(crate) struct Inner<T: Row> {
     partitions: u32,
     store: Arc<dyn Store>,
     mark: Mark,
-    changelog: TopicId,
+    changelog: Option<TopicId>,
     budget: Rc<Budget>,
     hasher: foldhash::fast::FixedState,
     foreseen: Foreseen,
@@ -93,6 +96,8 @@ pub(crate) struct Inner<T: Row> {
     expired_below: i64,
     /// Expired since the last cut.
     newly_expired: bool,
+    sweep: Sweep,
+    time: StreamTime,
     scratch: Vec<u8>,
     counts: Counts,
 }
@@ -127,6 +132,8 @@ impl<T: Row> Cache<T> {
             closed_below: i64::MIN,
             expired_below: i64::MIN,
             newly_expired: false,
+            sweep: Sweep::new(),
+            time: init.time,
             scratch: Vec::new(),
             counts: Counts::default(),
         }))

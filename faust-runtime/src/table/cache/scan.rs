@@ -14,10 +14,12 @@ pub(crate) struct Span<'a, T: Row> {
     pub(crate) start: i64,
     /// Nothing below this encoded key is wanted.
     pub(crate) from: Vec<u8>,
+    /// What an encoded key begins with that is wanted.
+    pub(crate) prefix: &'a [u8],
+    /// No more rows than these.
+    pub(crate) most: usize,
     /// Whether a key is before, in, or behind what is wanted.
     pub(crate) place: &'a dyn Fn(&T::Key) -> Ordering,
-    /// So many rows at most.
-    pub(crate) limit: usize,
 }
 
 /// Whether encoded keys are in the order of the keys: those of texts are, JSON numbers are not.
@@ -49,13 +51,16 @@ impl<T: Row> Inner<T> {
             if let Some(value) = value.filter(|_| place.is_eq()) {
                 rows.push((key, value));
             }
-            rows.len() < span.limit && (place.is_le() || !in_order::<T>())
+            (place.is_le() || !in_order::<T>()) && rows.len() < span.most
         };
         let mut failed = None;
         let mut goes_on = true;
         let from = [&prefix, &span.from[..]].concat();
         self.store.scan(&from, &mut |bytes, value| {
             let Some(key) = bytes.strip_prefix(&prefix[..]) else { return false };
+            if !key.starts_with(span.prefix) {
+                return false;
+            }
             while goes_on
                 && let Some((_, (key, value))) = newer.next_if(|(newer, _)| **newer < *key)
             {
@@ -120,7 +125,7 @@ impl<T: Row> Inner<T> {
             };
             let mut encoded = Vec::new();
             slot.key.encode(&mut encoded)?;
-            if encoded >= span.from {
+            if encoded >= span.from && encoded.starts_with(span.prefix) {
                 newer.insert(encoded, (slot.key.clone(), self.read(row, lane).cloned()));
             }
         }

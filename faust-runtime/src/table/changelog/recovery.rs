@@ -138,7 +138,8 @@ pub(super) async fn outlived(
     }))
 }
 
-fn open(
+/// Opens a store, or a new one where the old one does not fit its changelog.
+pub(in crate::table) fn open(
     stores: &dyn Stores,
     owner: &str,
     table: &str,

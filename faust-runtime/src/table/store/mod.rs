@@ -1,18 +1,24 @@
 //! Where rows rest: one store for each partition of each table. A store holds committed rows only.
 
+pub(crate) use shown::{StreamTime, shown};
+pub(crate) use watched::{Changed, Feed, watched};
+
 use crate::kafka::Offset;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub(crate) mod backup;
 pub(crate) mod behind;
 mod disk;
 pub(crate) mod fjall;
 pub(crate) mod memory;
 #[cfg(feature = "rocksdb")]
 pub(crate) mod rocksdb;
+mod shown;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 /// One partition of one table on disk or in memory. Read from any thread; written by one.
 pub(crate) trait Store: Send + Sync {

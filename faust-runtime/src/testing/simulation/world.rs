@@ -6,7 +6,7 @@ use crate::kafka::memory::{Cluster, Connection, Process};
 use crate::prelude::*;
 use crate::table::store::memory::{Disk, MemoryStores};
 use crate::worker::{Place, Running, Worker, WorkerConfig};
-use crate::{App, ChangedOffsets, Guarantee};
+use crate::{App, AppDef, ChangedOffsets, Guarantee};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 /// One run of the outside world: the cluster, and each worker's disk.
 pub(super) struct World {
+    pub(super) app: AppDef,
     pub(super) cluster: Cluster,
     pub(super) disks: Vec<Disk>,
     pub(super) guarantee: Guarantee,
@@ -119,6 +120,7 @@ impl Member {
 impl World {
     pub(super) fn new(guarantee: Guarantee, workers: usize) -> Self {
         Self {
+            app: Sim::APP,
             cluster: Cluster::new(),
             disks: (0..workers).map(|_| Disk::default()).collect(),
             guarantee,
@@ -143,7 +145,7 @@ impl World {
         let process = step.map_or_else(Process::default, Process::dying_at);
         let gate = process.clone();
         let config = WorkerConfig {
-            app: Sim::APP,
+            app: self.app,
             settings: Settings {
                 guarantee: self.guarantee,
                 offsets: self.offsets,
