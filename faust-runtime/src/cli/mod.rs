@@ -6,6 +6,7 @@ mod connect;
 mod failure;
 mod inspect;
 mod output;
+mod progress;
 mod rows;
 mod screen;
 mod send;

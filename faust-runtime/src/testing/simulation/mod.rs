@@ -6,6 +6,7 @@ mod errors;
 mod hand_overs;
 mod kills;
 mod offsets;
+mod starts;
 mod world;
 
 use super::app::pause;

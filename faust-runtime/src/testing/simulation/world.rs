@@ -5,7 +5,7 @@ use crate::kafka::memory::{Cluster, Connection, Process};
 use crate::prelude::*;
 use crate::table::store::memory::{Disk, MemoryStores};
 use crate::worker::{Place, Running, Worker, WorkerConfig};
-use crate::{App, ChangedOffsets, Guarantee};
+use crate::{App, ChangedOffsets, Guarantee, StartAt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ pub(super) struct World {
     pub(super) disks: Vec<Disk>,
     pub(super) guarantee: Guarantee,
     pub(super) offsets: Option<ChangedOffsets>,
+    pub(super) start: StartAt,
 }
 
 /// A worker that can be killed.
@@ -107,6 +108,7 @@ impl World {
             disks: (0..workers).map(|_| Disk::default()).collect(),
             guarantee,
             offsets: None,
+            start: StartAt::Earliest,
         }
     }
 
@@ -127,6 +129,7 @@ impl World {
             settings: Settings {
                 guarantee: self.guarantee,
                 offsets: self.offsets,
+                start: self.start,
                 shards: 1,
                 ..Settings::default()
             },
