@@ -1,5 +1,7 @@
 //! Where a group begins that has never read a topic.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use faust_tests::{App, Record, assert_rows, eventually};
 use std::collections::BTreeMap;
 use std::thread::sleep;
