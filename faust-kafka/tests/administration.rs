@@ -52,6 +52,19 @@ fn topics_are_created_described_and_deleted_with_a_result_each() {
 }
 
 #[test]
+fn a_topic_that_is_made_anew_has_another_id() {
+    let (admin, name) = (admin(), unique("topic"));
+    let id = || admin.topic_id(&name, SOON).unwrap().unwrap();
+    assert!(matches!(admin.topic_id(&name, SOON), Err(Error::UnknownTopic { .. })));
+    admin.create_topics(&[NewTopic::new(&name, 1)], SOON).unwrap().remove(0).unwrap();
+    let first = id();
+    assert_eq!(id(), first);
+    admin.delete_topics(&[&name], SOON).unwrap().remove(0).unwrap();
+    admin.create_topics(&[NewTopic::new(&name, 1)], SOON).unwrap().remove(0).unwrap();
+    assert_ne!(id(), first);
+}
+
+#[test]
 fn a_topic_with_a_setting_that_is_not_one_is_refused() {
     let topics = [NewTopic::new(unique("bad"), 1).set("cleanup.policy", "polish")];
     let error = admin().create_topics(&topics, SOON).unwrap().remove(0).unwrap_err();

@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("handle", &["agent", "kafka", "partition", "rpc", "table", "web", "worker"]),
     ("web", &["agent", "app", "kafka", "monitor", "table", "worker"]),
-    ("cli", &["agent", "app", "kafka", "table", "worker", "web"]),
+    ("cli", &["agent", "app", "kafka", "monitor", "table", "worker", "web"]),
     ("testing", &["agent", "app", "handle", "kafka", "table", "web", "worker"]),
 ];
 

@@ -1,5 +1,7 @@
 //! The broker goes away and comes back: the same worker goes on, says what happened, and every count is exact.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use faust_tests::{App, BrokerProcess, assert_rows, counted, eventually, lines, words};
 use std::thread::sleep;
 use std::time::Duration;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Code, Error, Result,
-    native::{c_name, millis, text},
+    native::{NativeError, c_name, millis, text},
 };
 
 unsafe extern "C" {
@@ -220,6 +220,37 @@ impl Admin {
             let result = sys::rd_kafka_event_DeleteTopics_result(answer.ptr());
             let results = array(|n| sys::rd_kafka_DeleteTopics_result_topics(result, n));
             Ok(results.into_iter().map(|result| topic_result("deleting", result)).collect())
+        }
+    }
+
+    /// The id of a topic: one that is made anew under the same name has another. `None` where the brokers give none.
+    pub fn topic_id(&self, topic: &str, timeout: Duration) -> Result<Option<String>> {
+        let name = c_name("topic", topic)?;
+        let mut names = [name.as_ptr()];
+        // SAFETY: the name is copied.
+        let wanted = unsafe { sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1) };
+        let _wanted = Owned(vec![wanted], sys::rd_kafka_TopicCollection_destroy);
+        let what = format!("asking for the id of {topic}");
+        let kind = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+        let answer = self.request(&what, kind, timeout, |rk, options, queue| {
+            // SAFETY: all is alive, and what is asked is copied.
+            unsafe { sys::rd_kafka_DescribeTopics(rk, wanted, options.ptr(), queue) };
+        })?;
+        // SAFETY: the answer is of this kind, and outlives what is copied from it.
+        unsafe {
+            let result = sys::rd_kafka_event_DescribeTopics_result(answer.ptr());
+            let described = array(|n| sys::rd_kafka_DescribeTopics_result_topics(result, n));
+            let Some(&described) = described.first() else { return Ok(None) };
+            match NativeError::code(sys::rd_kafka_TopicDescription_error(described)) {
+                Code::UNKNOWN_TOPIC_OR_PARTITION => {
+                    return Err(Error::UnknownTopic { topic: topic.to_owned() });
+                }
+                code => single(what, code, ptr::null())?,
+            }
+            let id = sys::rd_kafka_TopicDescription_topic_id(described);
+            let high = sys::rd_kafka_Uuid_most_significant_bits(id);
+            let low = sys::rd_kafka_Uuid_least_significant_bits(id);
+            Ok((high != 0 || low != 0).then(|| format!("{high:016x}{low:016x}")))
         }
     }
 

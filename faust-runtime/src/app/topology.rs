@@ -279,6 +279,16 @@ impl Topology {
         self.groups = groups;
     }
 
+    /// Whether an agent of the app sends records to this topic.
+    pub(crate) fn sends_to(&self, topic: usize) -> bool {
+        let uses = self.agents.iter().flat_map(|agent| agent.uses.iter().copied().flatten());
+        let is = |used: &Use| match used {
+            Use::Sink(sink) => self.topic_index(sink.topic.name) == Some(topic),
+            _ => false,
+        };
+        uses.into_iter().any(is)
+    }
+
     /// The index of a topic by its declared name.
     pub(crate) fn topic_index(&self, declared: &str) -> Option<usize> {
         self.topics.iter().position(|topic| topic.def.name == declared)

@@ -7,6 +7,7 @@ mod connect;
 mod failure;
 mod inspect;
 mod output;
+mod progress;
 mod rows;
 mod screen;
 mod send;

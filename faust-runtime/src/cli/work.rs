@@ -3,6 +3,7 @@
 use super::CommandDef;
 use super::connect::connect;
 use super::failure::Failure;
+use super::progress;
 use super::screen::screen;
 use super::session::Session;
 use super::signals::Signals;
@@ -59,12 +60,14 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
     };
     let web =
         listener.map(|listener| tokio::spawn(web::serve(listener, pages, worker.clone(), stopped)));
+    let progress = tokio::spawn(progress::show(worker.monitor.clone()));
     let running = Running::start(worker)?;
     let outcome = until_done(&running, &signals, until_end).await;
     let outcome = match timeout(LAST_COMMITS, running.stop()).await {
         Ok(()) => outcome,
         Err(_) => outcome.and(Err(NOT_COMMITTED.into())),
     };
+    progress.abort();
     spawn_blocking(move || stores.close()).await?;
     drop(stop_web);
     if let Some(web) = web {

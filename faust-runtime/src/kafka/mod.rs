@@ -80,6 +80,8 @@ pub(crate) trait Broker: Send + Sync {
     fn topics(&self) -> BoxFuture<'_, Result<Vec<(Arc<str>, u32)>, KafkaError>>;
     /// Creates topics; one that exists already is left as it is.
     fn create_topics(&self, topics: Vec<NewTopic>) -> BoxFuture<'_, Result<(), KafkaError>>;
+    /// The id of a topic, which one that is made anew does not keep; `None` where it cannot be known.
+    fn topic_uuid(&self, topic: &str) -> BoxFuture<'_, Result<Option<String>, KafkaError>>;
     /// A setting of a topic; `None` where it cannot be known.
     fn topic_setting(
         &self,

@@ -148,6 +148,13 @@ impl Monitor {
         self.moving().partitions.remove(of);
     }
 
+    /// The changelogs that are being read back.
+    pub(crate) fn recovering(&self) -> Vec<(TopicPartition, Recovery)> {
+        let moving = self.moving();
+        let all = moving.partitions.iter();
+        all.filter_map(|(of, status)| Some((of.clone(), status.recovery.clone()?))).collect()
+    }
+
     /// The source partitions that are read here.
     pub(crate) fn sources(&self) -> Vec<TopicPartition> {
         let moving = self.moving();

@@ -98,6 +98,12 @@ impl Status {
                 page.sample(name, &[("topic", &at.topic), ("partition", &at.partition)], of(at))?;
             }
         }
+        page.family("faust_recovery_records_left", "gauge", "Changelog offsets still to be read")?;
+        for it in &self.recovery {
+            let labels: [(&str, &dyn Display); 2] =
+                [("table", &it.table), ("partition", &it.partition)];
+            page.sample("faust_recovery_records_left", &labels, it.to - it.at)?;
+        }
         page.family("faust_recovery_done", "gauge", "How much of a recovery is done, 0 to 1")?;
         for it in &self.recovery {
             let labels: [(&str, &dyn Display); 2] =

@@ -19,10 +19,9 @@ use crate::table::changelog::{Recovered, RecoveryError, recover};
 use crate::table::store::{StoreError, StreamTime, shown, watched};
 use crate::table::{AnyTable, TableInit, open_local};
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// Why a task does not start.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +64,8 @@ struct Position {
     committed: Option<Committed>,
     metadata: Option<Metadata>,
     start: Offset,
+    /// What is committed is not in the log any more; looked for where somebody has said what to do then.
+    gone: bool,
 }
 
 /// From the first try to the next; doubled up to [`LONGEST`].
@@ -151,22 +152,55 @@ async fn find_positions(shard: &Shard, id: TaskId) -> Result<Vec<Position>, Star
     }
     // Unstable: somebody's transaction is still open. The start is tried again, and ends it once nobody owns it.
     let committed = worker.broker.committed(of.clone(), true).await?;
+    let moved = gone(shard, &of, &committed).await?;
     let mut positions = Vec::new();
-    for ((of, topic), committed) in of.into_iter().zip(topics).zip(committed) {
-        let metadata =
+    for (((of, topic), committed), moved) in of.into_iter().zip(topics).zip(committed).zip(moved) {
+        let mut metadata =
             committed.as_ref().map(|commit| Metadata::decode(&of, commit)).transpose()?.flatten();
-        let start = match &committed {
-            Some(committed) => committed.offset,
-            None => start_offset(shard, &of).await?,
+        let start = match (moved, &committed) {
+            (Some(first), _) => {
+                // What each agent has finished is gone with the records.
+                metadata.iter_mut().for_each(|metadata| metadata.agents.clear());
+                first
+            }
+            (None, Some(committed)) => committed.offset,
+            (None, None) => start_offset(shard, &of, *topic).await?,
         };
-        positions.push(Position { of, topic: *topic, committed, metadata, start });
+        let gone = moved.is_some();
+        positions.push(Position { of, topic: *topic, committed, metadata, start, gone });
     }
     Ok(positions)
 }
 
-/// Where a partition begins that nobody has read.
-async fn start_offset(shard: &Shard, of: &TopicPartition) -> Result<Offset, KafkaError> {
+/// With `--offsets`, where partitions begin whose committed record is not in the log any more; without it reading fails,
+/// and says so.
+async fn gone(
+    shard: &Shard,
+    of: &[TopicPartition],
+    committed: &[Option<Committed>],
+) -> Result<Vec<Option<Offset>>, KafkaError> {
+    if shard.worker.settings.offsets.is_none() {
+        return Ok(vec![None; of.len()]);
+    }
+    let broker = &shard.worker.broker;
+    let starts = broker.offsets(of.to_vec(), At::Start).await?;
+    let ends = broker.offsets(of.to_vec(), At::End).await?;
+    let first = |((committed, start), end): ((&Option<Committed>, Offset), Offset)| {
+        let at = committed.as_ref()?.offset;
+        (!(start..=end).contains(&at)).then_some(start)
+    };
+    Ok(committed.iter().zip(starts).zip(ends).map(first).collect())
+}
+
+/// Where a partition begins that nobody has read. What the app itself sends is read from its beginning: other tasks may
+/// be at work already.
+async fn start_offset(
+    shard: &Shard,
+    of: &TopicPartition,
+    topic: usize,
+) -> Result<Offset, KafkaError> {
     let at = match shard.worker.settings.start {
+        _ if shard.worker.topology.sends_to(topic) => At::Start,
         StartAt::Earliest => At::Start,
         StartAt::Latest => At::End,
         StartAt::Time(time) => At::Time(time),
@@ -212,13 +246,7 @@ async fn recover_table(
         return Err(KafkaError::failed("recovery", "no such table").into());
     };
     let of = TopicPartition::new(table.changelog.clone(), partition);
-    let said = Mutex::new(Instant::now());
     let report = |from, at, to| {
-        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.elapsed() >= Duration::from_secs(5) {
-            *said = Instant::now();
-            tracing::info!(changelog = %of, from, at, to, "recovering");
-        }
         worker.standbys.reached(index, partition, at, Some(to));
         worker.monitor.partition(&of, |status| {
             status.position = at;
@@ -261,7 +289,9 @@ async fn check(
     let none_committed = positions.iter().all(|position| position.committed.is_none());
     let strange = positions
         .iter()
-        .position(|position| position.committed.is_some() && position.metadata.is_none())
+        .position(|position| {
+            position.gone || (position.committed.is_some() && position.metadata.is_none())
+        })
         .or((has_state && none_committed).then_some(0));
     let Some(strange) = strange else { return Ok(()) };
     match worker.settings.offsets {
@@ -278,7 +308,7 @@ async fn check(
         }
         Some(ChangedOffsets::Reset) => {
             for position in positions.iter_mut() {
-                position.start = start_offset(shard, &position.of).await?;
+                position.start = start_offset(shard, &position.of, position.topic).await?;
                 position.metadata = None;
             }
             reset_tables(shard, id, recovered, writer).await
@@ -451,7 +481,15 @@ fn run(shard: &Rc<Shard>, task: &Rc<Task>) -> Result<(), StartError> {
         let (source, worker) = (source.clone(), worker.clone());
         feeders.push(spawn_local(async move {
             let error = source.feed(&*worker.broker, reader, from).await;
-            worker.fail(format!("reading {} ended: {error}", source.of));
+            let ways_out = match &error {
+                KafkaError::OutOfRange { .. } => {
+                    ": its records were deleted before they were processed, or the topic was made anew. Start with \
+                     `--offsets accept` to go on from the oldest record that is there, or `--offsets reset` to drop \
+                     positions, tables and changelogs and begin again"
+                }
+                _ => "",
+            };
+            worker.fail(format!("reading {} ended: {error}{ways_out}", source.of));
         }));
     }
     let lanes = futures.into_iter().map(spawn_local).collect();

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,6 +63,8 @@ struct Inner {
 struct Topics {
     ids: HashMap<Arc<str>, TopicId>,
     names: Vec<Arc<str>>,
+    /// Asked for once, however many partitions recover at a time.
+    uuids: HashMap<Arc<str>, Arc<OnceCell<Option<String>>>>,
 }
 
 /// A client of the brokers at an address, for the app's group. It waits for nobody.
@@ -287,6 +289,26 @@ impl Broker for Client {
             }
             Ok(())
         })
+    }
+
+    fn topic_uuid(&self, topic: &str) -> BoxFuture<'_, Result<Option<String>, KafkaError>> {
+        let name: Arc<str> = topic.into();
+        let known = {
+            let mut topics = self.0.topics.lock().unwrap_or_else(PoisonError::into_inner);
+            topics.uuids.entry(name.clone()).or_default().clone()
+        };
+        async move {
+            let ask = || {
+                self.request(move |inner| match inner.admin.topic_id(&name, TIMEOUT) {
+                    Ok(id) => Ok(id),
+                    // Old brokers know of no ids.
+                    Err(error) if error.is_lasting() => Ok(None),
+                    Err(error) => Err(inner.unreachable("the id of a topic", error)),
+                })
+            };
+            known.get_or_try_init(ask).await.cloned()
+        }
+        .boxed()
     }
 
     fn topic_setting(

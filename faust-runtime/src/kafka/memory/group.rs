@@ -139,6 +139,20 @@ async fn watch(cluster: Cluster, process: Process, id: String) {
     }
 }
 
+#[cfg(test)]
+impl Cluster {
+    /// Takes a static member for another process's: it is done for.
+    pub(crate) fn fence(&self, instance: &str) {
+        let mut state = self.lock();
+        if let Some(member) = state.group.members.remove(&format!("static-{instance}")) {
+            let cause = "FENCED_INSTANCE_ID".into();
+            let error = KafkaError::Refused { what: "the group".into(), cause };
+            let _ = member.events.send(MemberEvent::Dead(error));
+            state.rebalance();
+        }
+    }
+}
+
 impl Member for Membership {
     fn next(&mut self) -> BoxFuture<'_, MemberEvent> {
         async {

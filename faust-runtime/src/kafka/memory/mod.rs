@@ -36,6 +36,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     topics: BTreeMap<Arc<str>, Vec<Log>>,
+    /// How often topics were deleted and made anew.
+    made_anew: HashMap<Arc<str>, u32>,
     /// What topics were created with.
     settings: HashMap<Arc<str>, Vec<(String, String)>>,
     ids: Vec<Arc<str>>,
@@ -96,6 +98,17 @@ impl Cluster {
             .topics
             .entry(topic.into())
             .or_insert_with(|| (0..partitions).map(|_| Log::default()).collect());
+    }
+
+    /// Deletes a topic and makes one of the same name.
+    #[cfg(test)]
+    pub(crate) fn make_anew(&self, topic: &str) {
+        let count = {
+            let mut state = self.lock();
+            *state.made_anew.entry(topic.into()).or_default() += 1;
+            state.topics.remove(topic).map_or(0, |logs| logs.len())
+        };
+        self.create(topic, count as u32);
     }
 
     /// Gives a topic a setting.
@@ -190,6 +203,16 @@ impl Broker for Connection {
                 self.cluster.lock().settings.entry(topic.name).or_insert(topic.config);
             }
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn topic_uuid(&self, topic: &str) -> BoxFuture<'_, Result<Option<String>, KafkaError>> {
+        let topic = topic.to_string();
+        async move {
+            self.process.step("id of a topic").await;
+            let times = self.cluster.lock().made_anew.get(&*topic).copied().unwrap_or(0);
+            Ok(Some(format!("{topic}-{times}")))
         }
         .boxed()
     }

@@ -20,7 +20,7 @@ pub(crate) async fn follow(
     of: &TopicPartition,
     watch: &dyn Watch,
 ) -> Result<Infallible, RecoveryError> {
-    let Opened { mut store, mut mark, start, end } =
+    let Opened { mut store, mut mark, fresh, end } =
         opened(broker, stores, owner, table, of).await?;
     watch.reached(of.partition, &store, mark.changelog, Some(end));
     // Of a store that was there: when it had everything.
@@ -37,10 +37,9 @@ pub(crate) async fn follow(
             && let Some(at) = complete_at.take()
             && let Some(why) = outlived(broker, &of.topic, at).await?
         {
-            (store, mark) = rebuild(stores, owner, table, of, start, &why)?;
-            mark.at = broker.now().as_millis();
-            loader = Loader::new(store.clone(), start);
-            reader = watch.read(of, start)?;
+            (store, mark) = rebuild(stores, table, of, &fresh, &why)?;
+            loader = Loader::new(store.clone(), mark.changelog);
+            reader = watch.read(of, mark.changelog)?;
             continue;
         }
         if caught_up {

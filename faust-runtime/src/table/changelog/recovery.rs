@@ -4,7 +4,7 @@ use super::load::Loader;
 use super::pace::Pace;
 use crate::kafka::{At, Broker, KafkaError, Offset, Source, TopicPartition};
 use crate::table::store::{Mark, Store, StoreError, Stores};
-use futures::future::try_join;
+use futures::future::try_join3;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub(crate) async fn recover(
     report: Report<'_>,
 ) -> Result<Recovered, RecoveryError> {
     let _turn = pace.begin();
-    let Opened { mut store, mut mark, start, end } =
+    let Opened { mut store, mut mark, fresh, end } =
         opened(broker, stores, owner, table, of).await?;
     let mut from = mark.changelog;
     // Of a store that was there: when it had everything.
@@ -65,9 +65,8 @@ pub(crate) async fn recover(
             && let Some(at) = complete_at.take()
             && let Some(why) = outlived(broker, &of.topic, at).await?
         {
-            (store, mark) = rebuild(stores, owner, table, of, start, &why)?;
-            mark.at = broker.now().as_millis();
-            from = start;
+            (store, mark) = rebuild(stores, table, of, &fresh, &why)?;
+            from = mark.changelog;
             loader = Loader::new(store.clone(), from);
             continue;
         }
@@ -89,11 +88,13 @@ pub(crate) async fn recover(
     Ok(Recovered { store, mark, replayed })
 }
 
-/// A store that fits its changelog, and where that starts and ends.
+/// A store that fits its changelog.
 pub(super) struct Opened {
     pub(super) store: Arc<dyn Store>,
     pub(super) mark: Mark,
-    pub(super) start: Offset,
+    /// The mark of a new store.
+    pub(super) fresh: Mark,
+    /// Where the changelog ends.
     pub(super) end: Offset,
 }
 
@@ -107,14 +108,17 @@ pub(super) async fn opened(
 ) -> Result<Opened, RecoveryError> {
     let log = vec![of.clone()];
     // The end with open transactions: what is behind the last stable offset may still be committed.
-    let asked = (broker.offsets(log.clone(), At::Start), broker.offsets(log, At::End));
-    let (start, end) = try_join(asked.0, asked.1).await?;
-    let (start, end) = (first(start), first(end));
-    let (store, mut mark) = open(stores, owner, table, of, start, end)?;
-    if store.mark()?.is_none() {
-        mark.at = broker.now().as_millis();
-    }
-    Ok(Opened { store, mark, start, end })
+    let (start, end, id) = try_join3(
+        broker.offsets(log.clone(), At::Start),
+        broker.offsets(log, At::End),
+        broker.topic_uuid(&of.topic),
+    )
+    .await?;
+    let (start, end, log) = (first(start), first(end), id.unwrap_or_default());
+    let at = broker.now().as_millis();
+    let fresh = Mark { owner: owner.into(), changelog: start, log, at, ..Mark::default() };
+    let (store, mark) = open(stores, table, of, &fresh, end)?;
+    Ok(Opened { store, mark, fresh, end })
 }
 
 /// Kafka's own `delete.retention.ms`.
@@ -138,24 +142,23 @@ pub(super) async fn outlived(
     }))
 }
 
-/// Opens a store, or a new one where the old one does not fit its changelog.
-pub(in crate::table) fn open(
+/// Opens a store; `fresh`: the mark that a new one has.
+fn open(
     stores: &dyn Stores,
-    owner: &str,
     table: &str,
     of: &TopicPartition,
-    start: Offset,
+    fresh: &Mark,
     end: Offset,
 ) -> Result<(Arc<dyn Store>, Mark), RecoveryError> {
+    let made_anew =
+        |mark: &Mark| mark.log != fresh.log && !mark.log.is_empty() && !fresh.log.is_empty();
     let opened = stores.open(table, of.partition);
     let why = match opened.and_then(|store| Ok((store.mark()?, store))) {
-        Ok((None, store)) => {
-            let mark = Mark { owner: owner.into(), changelog: start, ..Mark::default() };
-            return Ok((store, mark));
-        }
-        Ok((Some(mark), _)) if mark.owner != owner => format!("it belongs to {}", mark.owner),
-        Ok((Some(mark), _)) if mark.changelog < start => {
-            format!("it is at {}, but the changelog starts at {start}", mark.changelog)
+        Ok((None, store)) => return Ok((store, fresh.clone())),
+        Ok((Some(mark), _)) if made_anew(&mark) => "its changelog was deleted and made anew".into(),
+        Ok((Some(mark), _)) if mark.owner != fresh.owner => format!("it belongs to {}", mark.owner),
+        Ok((Some(mark), _)) if mark.changelog < fresh.changelog => {
+            format!("it is at {}, but the changelog starts at {}", mark.changelog, fresh.changelog)
         }
         Ok((Some(mark), _)) if mark.changelog > end => {
             format!(
@@ -163,20 +166,19 @@ pub(in crate::table) fn open(
                 mark.changelog
             )
         }
-        Ok((Some(mark), store)) => return Ok((store, mark)),
+        Ok((Some(mark), store)) => return Ok((store, Mark { log: fresh.log.clone(), ..mark })),
         Err(StoreError::Damaged { cause, .. }) => cause,
         Err(error) => return Err(error.into()),
     };
-    Ok(rebuild(stores, owner, table, of, start, &why)?)
+    Ok(rebuild(stores, table, of, fresh, &why)?)
 }
 
 /// Sets a store aside and makes a new one.
 pub(super) fn rebuild(
     stores: &dyn Stores,
-    owner: &str,
     table: &str,
     of: &TopicPartition,
-    start: Offset,
+    fresh: &Mark,
     why: &str,
 ) -> Result<(Arc<dyn Store>, Mark), StoreError> {
     tracing::warn!(
@@ -184,8 +186,7 @@ pub(super) fn rebuild(
         "the store is set aside and rebuilt from its changelog; it is kept until another one is set aside"
     );
     stores.set_aside(table, of.partition)?;
-    let store = stores.open(table, of.partition)?;
-    Ok((store, Mark { owner: owner.into(), changelog: start, ..Mark::default() }))
+    Ok((stores.open(table, of.partition)?, fresh.clone()))
 }
 
 /// Reads until the position has reached `end`, which moves over control records and aborted transactions, or as much

@@ -177,3 +177,14 @@ async fn a_store_that_lacks_nothing_may_be_as_old_as_it_likes() {
     let recovered = world.recover().await;
     assert_eq!((rows(&*recovered.store).len(), recovered.replayed), (1, 0));
 }
+
+#[tokio::test]
+async fn a_store_whose_changelog_was_made_anew_is_rebuilt_although_its_offset_is_there() {
+    let world = World::new();
+    world.log(&[("a", Some("1"))]);
+    world.recover().await;
+    world.cluster.make_anew("changelog");
+    world.log(&[("b", Some("1")), ("c", Some("1"))]);
+    let rows = rows(&*world.recover().await.store);
+    assert_eq!(rows, [("b".into(), "1".into()), ("c".into(), "1".into())]);
+}

@@ -67,6 +67,9 @@ pub(crate) struct Mark {
     pub(crate) sources: Vec<(String, Offset, String)>,
     /// How many rows there are; the store counts.
     pub(crate) rows: u64,
+    /// The changelog's id; empty where it is not known.
+    #[serde(default)]
+    pub(crate) log: String,
     /// When it was written, in milliseconds; 0: before that was noted.
     #[serde(default)]
     pub(crate) at: i64,

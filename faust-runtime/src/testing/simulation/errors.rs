@@ -5,6 +5,7 @@ use super::world::Member;
 use super::*;
 use crate::kafka::memory::Fault;
 use crate::kafka::{KafkaError, TxnError};
+use std::time::Duration;
 
 const GUARANTEES: [Guarantee; 2] = [Guarantee::ExactlyOnce, Guarantee::AtLeastOnce];
 
@@ -153,4 +154,38 @@ async fn a_second_owner_that_is_fenced_at_its_offsets_loses_nothing() {
         assert!(world.cluster.has_failed_all());
         check(&world, &[&first, &second], &format!("{guarantee:?}"));
     }
+}
+
+#[tokio::test]
+async fn a_member_that_is_fenced_joins_again_and_loses_nothing() {
+    pause();
+    for guarantee in GUARANTEES {
+        for moment in [1, 20, 90, 150] {
+            let world = World::new(guarantee, 1);
+            world.feed(LINES);
+            let mut member = world.start(0, None);
+            for _ in 0..3 {
+                member.run_for(Duration::from_millis(moment)).await;
+                world.cluster.fence("sim-w0");
+            }
+            assert!(member.run().await);
+            check(&world, &[&member], &format!("{guarantee:?}, fenced every {moment} ms"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_fenced_again_and_again_ends_and_says_what_that_means() {
+    pause();
+    let world = World::new(Guarantee::ExactlyOnce, 1);
+    world.feed(LINES);
+    let mut member = world.start(0, None);
+    for _ in 0..4 {
+        member.run_for(Duration::from_millis(50)).await;
+        world.cluster.fence("sim-w0");
+    }
+    member.run_for(Duration::from_millis(50)).await;
+    let running = member.running.as_ref().unwrap();
+    let error = member.local.run_until(running.failed()).await;
+    assert!(error.contains("FENCED_INSTANCE_ID") && error.contains("same data folder"), "{error}");
 }

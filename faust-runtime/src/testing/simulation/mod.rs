@@ -7,6 +7,7 @@ mod hand_overs;
 mod kills;
 mod offsets;
 mod standbys;
+mod starts;
 mod tables;
 mod world;
 

@@ -6,7 +6,7 @@ use crate::kafka::memory::{Cluster, Connection, Process};
 use crate::prelude::*;
 use crate::table::store::memory::{Disk, MemoryStores};
 use crate::worker::{Place, Running, Worker, WorkerConfig};
-use crate::{App, AppDef, ChangedOffsets, Guarantee};
+use crate::{App, AppDef, ChangedOffsets, Guarantee, StartAt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ pub(super) struct World {
     pub(super) guarantee: Guarantee,
     pub(super) offsets: Option<ChangedOffsets>,
     pub(super) standbys: usize,
+    pub(super) start: StartAt,
 }
 
 /// A worker that can be killed.
@@ -126,6 +127,7 @@ impl World {
             guarantee,
             offsets: None,
             standbys: 0,
+            start: StartAt::Earliest,
         }
     }
 
@@ -150,6 +152,7 @@ impl World {
                 guarantee: self.guarantee,
                 offsets: self.offsets,
                 standby_replicas: self.standbys,
+                start: self.start,
                 shards: 1,
                 ..Settings::default()
             },
