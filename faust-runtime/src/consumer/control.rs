@@ -34,8 +34,10 @@ struct Warming {
     rest: Duration,
 }
 
-/// How often it is looked whether a task is warm, and how long the group rests at least, and at most.
+/// How often it is looked whether a task is warm.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long the group rests after it was asked: at least as long as it takes to move a task, and at most.
+const REST: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
 impl Control {
@@ -46,7 +48,7 @@ impl Control {
         shards: Vec<mpsc::UnboundedSender<ShardCommand>>,
     ) -> Self {
         let (owned, running) = Default::default();
-        let warming = Warming { tasks: BTreeSet::new(), look: None, rest: LOOK };
+        let warming = Warming { tasks: BTreeSet::new(), look: None, rest: REST };
         Self { worker, assignment, member, shards, owned, running, ask_again: None, warming }
     }
 
@@ -203,7 +205,7 @@ impl Warming {
     /// Other tasks: those that went are warm, or not wanted any more.
     fn learn(&mut self, tasks: BTreeSet<TaskId>) {
         if self.tasks.difference(&tasks).next().is_some() || self.tasks.is_empty() {
-            self.rest = LOOK;
+            self.rest = REST;
         }
         if tasks.is_empty() {
             self.look = None;

@@ -3,9 +3,11 @@
 //! standby.
 
 use super::TaskId;
+use crate::commit::Metadata;
 use crate::kafka::{At, KafkaError, Offset, TopicPartition};
 use crate::monitor::StandbyStatus;
 use crate::table::changelog::{Pace, RecoveryError, Watch, follow};
+use crate::table::expired_below;
 use crate::worker::Worker;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,8 @@ pub(crate) struct Standbys {
     writers: Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>,
     /// What is here of tables' partitions that are not open: followed, being recovered, or left from before.
     copies: Mutex<BTreeMap<(usize, u32), Held>>,
+    /// Below which keys rows have expired in copies that have not removed them yet.
+    expired: Mutex<BTreeMap<(usize, u32), Vec<u8>>>,
 }
 
 impl Standbys {
@@ -146,6 +150,8 @@ impl Standbys {
 
 /// From one look at the ends of changelogs to the next.
 const LOOK: Duration = Duration::from_secs(1);
+/// From one look at what has expired to the next, in looks.
+const EXPIRY: u64 = 60;
 /// From a failure to the next try.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -215,7 +221,8 @@ impl Watch for Following<'_> {
     }
 
     fn expired(&self) -> Option<Vec<u8>> {
-        None
+        let expired = &self.worker.standbys.expired;
+        expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&(self.table, self.partition))
     }
 
     fn pace(&self) -> &Pace {
@@ -249,7 +256,7 @@ async fn follow_table(
 
 /// Keeps up to date where changelogs end, and what others and people are told of it.
 async fn look(worker: Worker) {
-    loop {
+    for n in 1u64.. {
         sleep(LOOK).await;
         let followed: Vec<(usize, u32)> = {
             let copies = worker.standbys.copies();
@@ -272,10 +279,46 @@ async fn look(worker: Worker) {
                 }
                 Err(error) => tracing::debug!(%error, "the lag of standbys is not up to date"),
             }
+            if n.is_multiple_of(EXPIRY)
+                && let Err(error) = find_expired(&worker, &followed).await
+            {
+                tracing::debug!(%error, "expired rows stay in copies for now");
+            }
         }
         worker.monitor.standbys(statuses(&worker));
         worker.tell_held();
     }
+}
+
+/// Owners remove expired windows from their stores, not from the changelog; so do copies, by the stream time that is
+/// committed with the owner's offsets: of all sources, which is never ahead of the table's own.
+async fn find_expired(worker: &Worker, followed: &[(usize, u32)]) -> Result<(), KafkaError> {
+    for (index, partition) in followed {
+        let Some(table) = worker.topology.tables.get(*index) else { continue };
+        if table.def.expires.is_none() {
+            continue;
+        }
+        let group = table.group.and_then(|group| worker.topology.groups.get(group));
+        let topics = group.map(|group| group.topics.as_slice()).unwrap_or_default().iter();
+        let sources: Vec<TopicPartition> = topics
+            .filter_map(|topic| worker.topology.topics.get(*topic))
+            .map(|topic| TopicPartition::new(topic.name.clone(), *partition))
+            .collect();
+        let mut times = Vec::new();
+        for (of, commit) in
+            sources.iter().zip(worker.broker.committed(sources.clone(), false).await?)
+        {
+            let metadata = commit.map(|commit| Metadata::decode(of, &commit)).transpose()?;
+            times.push(metadata.flatten().map_or(0, |metadata| metadata.time));
+        }
+        let time = times.into_iter().min().unwrap_or(0);
+        if let Some(below) = expired_below(&table.def, time) {
+            let mut expired =
+                worker.standbys.expired.lock().unwrap_or_else(PoisonError::into_inner);
+            expired.insert((*index, *partition), below);
+        }
+    }
+    Ok(())
 }
 
 fn statuses(worker: &Worker) -> Vec<StandbyStatus> {

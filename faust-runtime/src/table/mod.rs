@@ -7,8 +7,10 @@ pub(crate) mod store;
 pub(crate) use cache::{Cache, Claim, Found, Span, encode_row_key, in_order};
 
 use crate::commit::TableCut;
-use crate::define::Row;
+use crate::define::{Row, TableDef};
 use crate::kafka::{Messages, TopicId};
+use crate::time::millis;
+use cache::{first_kept, window_prefix};
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,6 +19,12 @@ use store::{Mark, Store, StoreError};
 
 /// So many events' rows are looked up at a time.
 pub(crate) const AHEAD: usize = 16;
+
+/// The key below which the windows of a table have expired at a stream time.
+pub(crate) fn expired_below(table: &TableDef, stream_time: i64) -> Option<Vec<u8>> {
+    let below = first_kept(table.window?, millis(table.expires?), stream_time);
+    (below > 0).then(|| window_prefix(below).to_vec())
+}
 
 /// How many bytes of rows a shard's caches may keep, and keep.
 #[derive(Default)]

@@ -81,6 +81,77 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::memory::{Cluster, Connection, Process};
+    use crate::kafka::{Outgoing, TopicId};
+    use crate::table::store::memory::{Disk, MemoryStores};
+    use std::cell::RefCell;
+    use tokio::time::timeout;
+
+    struct Watched {
+        at: Cell<Offset>,
+        expired: RefCell<Option<Vec<u8>>>,
+        pace: Pace,
+    }
+
+    impl Watch for Watched {
+        fn reached(&self, at: Offset, _: Option<Offset>) {
+            self.at.set(at);
+        }
+
+        fn expired(&self) -> Option<Vec<u8>> {
+            self.expired.take()
+        }
+
+        fn pace(&self) -> &Pace {
+            &self.pace
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standby_has_what_is_committed_and_its_position_and_removes_what_has_expired() {
+        let cluster = Cluster::new();
+        cluster.create("log", 1);
+        let broker = Connection::new(cluster.clone(), Process::default());
+        let stores = MemoryStores::new(Disk::default());
+        let of = TopicPartition::new("log", 0);
+        let pace = Pace::new(usize::MAX);
+        let watch = Watched { at: Cell::new(-1), expired: RefCell::default(), pace };
+        let some_time = || async {
+            let standby = follow(&broker, &stores, "app", "t", &of, &watch);
+            assert!(timeout(Duration::from_secs(1), standby).await.is_err(), "it follows");
+            let store = stores.open("t", 0).unwrap();
+            let mut keys = Vec::new();
+            let mut see = |key: &[u8], _: &[u8]| {
+                keys.push(String::from_utf8_lossy(key).into_owned());
+                true
+            };
+            store.scan(&[], &mut see).unwrap();
+            (keys.join(" "), store.mark().unwrap().map(|mark| mark.changelog))
+        };
+        let append =
+            |key: &str| cluster.append("log", 0, Some(key.as_bytes()), Some(b"1"), &[], None);
+        append("a");
+        append("b");
+        let topic: TopicId = broker.topic_id("log");
+        let mut txn = broker.transactional("open").await.unwrap();
+        txn.begin(0).unwrap();
+        let record = Outgoing {
+            topic,
+            partition: 0,
+            key: Some(b"c"),
+            value: Some(b"1"),
+            timestamp: None,
+            headers: &[],
+        };
+        txn.send(&record, None).unwrap();
+        append("d");
+        assert_eq!(some_time().await, ("a b".into(), Some(2)), "up to the open transaction");
+        txn.abort().await.unwrap();
+        *watch.expired.borrow_mut() = Some(b"b".to_vec());
+        let (keys, mark) = some_time().await;
+        assert_eq!(keys, "b d", "without what was aborted, and what has expired");
+        assert_eq!((mark, watch.at.get()), (Some(5), 5), "behind the last marker");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn standbys_read_no_faster_than_they_may() {
