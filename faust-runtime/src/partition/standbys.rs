@@ -9,7 +9,7 @@ use crate::monitor::StandbyStatus;
 use crate::table::changelog::{Pace, RecoveryError, Watch, follow};
 use crate::table::expired_below;
 use crate::worker::Worker;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -49,6 +49,8 @@ pub(crate) struct Standbys {
     copies: Mutex<BTreeMap<(usize, u32), Held>>,
     /// Below which keys rows have expired in copies that have not removed them yet.
     expired: Mutex<BTreeMap<(usize, u32), Vec<u8>>>,
+    /// Copies whose log was emptied while they followed it.
+    void: Mutex<BTreeSet<(usize, u32)>>,
 }
 
 impl Standbys {
@@ -119,13 +121,13 @@ impl Standbys {
                 }
             }
             held.extend(tasks.into_iter().map(|(partition, copies)| {
+                let follows = copies.iter().all(|copy| copy.follows);
+                // The end that a recovery knew is out of date when that was given up.
+                let runs = worker.has(TaskId { group: number, partition });
+                let known = copies.len() == group.tables.len() && (follows || runs);
                 let ends = copies.iter().map(|copy| copy.end).sum();
-                let sum = Held {
-                    at: copies.iter().map(|copy| copy.at).sum(),
-                    end: if copies.len() == group.tables.len() { ends } else { None },
-                    follows: copies.iter().all(|copy| copy.follows),
-                };
-                (number, partition, sum)
+                let at = copies.iter().map(|copy| copy.at).sum();
+                (number, partition, Held { at, end: if known { ends } else { None }, follows })
             }));
         }
         held
@@ -225,6 +227,11 @@ impl Watch for Following<'_> {
         expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&(self.table, self.partition))
     }
 
+    fn is_void(&self) -> bool {
+        let void = &self.worker.standbys.void;
+        void.lock().unwrap_or_else(PoisonError::into_inner).remove(&(self.table, self.partition))
+    }
+
     fn pace(&self) -> &Pace {
         self.pace
     }
@@ -256,20 +263,31 @@ async fn follow_table(
 
 /// Keeps up to date where changelogs end, and what others and people are told of it.
 async fn look(worker: Worker) {
+    let mut before = BTreeMap::new();
     for n in 1u64.. {
         sleep(LOOK).await;
-        let followed: Vec<(usize, u32)> = {
+        let places: BTreeMap<(usize, u32), Offset> = {
             let copies = worker.standbys.copies();
-            copies.iter().filter(|(_, copy)| copy.follows).map(|(of, _)| *of).collect()
+            let followed = copies.iter().filter(|(_, copy)| copy.follows);
+            followed.map(|(of, copy)| (*of, copy.at)).collect()
         };
+        let followed: Vec<(usize, u32)> = places.keys().copied().collect();
         let changelog = |(table, partition): &(usize, u32)| {
             let table = worker.topology.tables.get(*table)?;
             Some(TopicPartition::new(table.changelog.clone(), *partition))
         };
         let of: Vec<TopicPartition> = followed.iter().filter_map(changelog).collect();
         if !of.is_empty() {
-            match worker.broker.offsets(of, At::End).await {
-                Ok(ends) => {
+            let starts = worker.broker.offsets(of.clone(), At::Start);
+            match try_join(starts, worker.broker.offsets(of, At::End)).await {
+                Ok((starts, ends)) => {
+                    let gone = followed.iter().zip(starts).filter(|(of, start)| {
+                        *start > 0 && before.get(*of).is_some_and(|at| at <= start)
+                    });
+                    let mut void =
+                        worker.standbys.void.lock().unwrap_or_else(PoisonError::into_inner);
+                    void.extend(gone.map(|(of, _)| *of));
+                    drop(void);
                     let mut copies = worker.standbys.copies();
                     for (of, end) in followed.iter().zip(ends) {
                         if let Some(copy) = copies.get_mut(of).filter(|copy| copy.follows) {
@@ -285,6 +303,7 @@ async fn look(worker: Worker) {
                 tracing::debug!(%error, "expired rows stay in copies for now");
             }
         }
+        before = places;
         worker.monitor.standbys(statuses(&worker));
         worker.tell_held();
     }

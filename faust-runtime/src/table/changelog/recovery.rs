@@ -103,6 +103,10 @@ fn open(
         Ok((Some(mark), _)) if mark.changelog < start => {
             format!("it is at {}, but the changelog starts at {start}", mark.changelog)
         }
+        // What it has was all deleted: the tables were reset by another worker.
+        Ok((Some(mark), store)) if mark.changelog == start && start > 0 && store.len() > 0 => {
+            format!("all that it has was deleted from the changelog, which starts at {start}")
+        }
         Ok((Some(mark), _)) if mark.changelog > end => {
             format!("it is at {}, but the changelog ends at {end}", mark.changelog)
         }
@@ -189,6 +193,18 @@ mod tests {
         fn partitions(&self, table: &str) -> BTreeSet<u32> {
             self.0.partitions(table)
         }
+    }
+
+    #[test]
+    fn rows_that_were_deleted_from_the_changelog_do_not_come_back_from_an_old_store() {
+        let stores = MemoryStores::new(Disk::default());
+        let of = TopicPartition::new("changelog", 0);
+        let mark = Mark { owner: "app".into(), changelog: 7, ..Mark::default() };
+        let rows = StoreBatch { rows: vec![(b"a", Some(b"1"))], added: 1, remove_below: None };
+        stores.open("t", 0).unwrap().write(&rows, &mark).unwrap();
+        assert_eq!(open(&stores, "app", "t", &of, 6, 9).unwrap().0.len(), 1, "one record is there");
+        let (store, mark) = open(&stores, "app", "t", &of, 7, 9).unwrap();
+        assert_eq!((store.len(), mark.changelog), (0, 7));
     }
 
     #[test]

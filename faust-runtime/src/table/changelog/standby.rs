@@ -2,7 +2,7 @@
 //! tail to read.
 
 use super::recovery::{RecoveryError, apply, opened};
-use crate::kafka::{Broker, Offset, TopicPartition};
+use crate::kafka::{Broker, KafkaError, Offset, TopicPartition};
 use crate::table::store::{StoreBatch, Stores};
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -26,6 +26,11 @@ pub(crate) async fn follow(
     let mut reader = broker.follow(of, mark.changelog)?;
     loop {
         let batch = poll_fn(|cx| reader.poll_batch(cx)).await?;
+        if watch.is_void() && store.len() > 0 {
+            stores.set_aside(table, of.partition)?;
+            let (partition, offset) = (of.clone(), mark.changelog);
+            return Err(KafkaError::OutOfRange { partition, offset }.into());
+        }
         apply(&batch, &*store, &mut mark)?;
         if let Some(below) = watch.expired() {
             store.write(
@@ -46,6 +51,8 @@ pub(crate) trait Watch {
     fn reached(&self, at: Offset, end: Option<Offset>);
     /// The key below which rows have expired, if that is news.
     fn expired(&self) -> Option<Vec<u8>>;
+    /// Whether all that it had read at some time was deleted from the log since: the tables were reset.
+    fn is_void(&self) -> bool;
     /// What it shares with the other standbys of its thread.
     fn pace(&self) -> &Pace;
 }
@@ -84,12 +91,14 @@ mod tests {
     use crate::kafka::memory::{Cluster, Connection, Process};
     use crate::kafka::{Outgoing, TopicId};
     use crate::table::store::memory::{Disk, MemoryStores};
+    use futures::future::join;
     use std::cell::RefCell;
-    use tokio::time::timeout;
+    use tokio::time::{sleep, timeout};
 
     struct Watched {
         at: Cell<Offset>,
         expired: RefCell<Option<Vec<u8>>>,
+        void: Cell<bool>,
         pace: Pace,
     }
 
@@ -100,6 +109,10 @@ mod tests {
 
         fn expired(&self) -> Option<Vec<u8>> {
             self.expired.take()
+        }
+
+        fn is_void(&self) -> bool {
+            self.void.take()
         }
 
         fn pace(&self) -> &Pace {
@@ -115,7 +128,8 @@ mod tests {
         let stores = MemoryStores::new(Disk::default());
         let of = TopicPartition::new("log", 0);
         let pace = Pace::new(usize::MAX);
-        let watch = Watched { at: Cell::new(-1), expired: RefCell::default(), pace };
+        let (at, void) = (Cell::new(-1), Cell::new(false));
+        let watch = Watched { at, expired: RefCell::default(), void, pace };
         let some_time = || async {
             let standby = follow(&broker, &stores, "app", "t", &of, &watch);
             assert!(timeout(Duration::from_secs(1), standby).await.is_err(), "it follows");
@@ -151,6 +165,18 @@ mod tests {
         let (keys, mark) = some_time().await;
         assert_eq!(keys, "b d", "without what was aborted, and what has expired");
         assert_eq!((mark, watch.at.get()), (Some(5), 5), "behind the last marker");
+
+        let reset = async {
+            sleep(Duration::from_millis(100)).await;
+            broker.delete_records(vec![(of.clone(), 5)]).await.unwrap();
+            append("e");
+            watch.void.set(true);
+        };
+        let standby = follow(&broker, &stores, "app", "t", &of, &watch);
+        let (ended, ()) = join(timeout(Duration::from_secs(1), standby), reset).await;
+        let ended = ended.expect("it begins anew");
+        assert!(matches!(ended, Err(RecoveryError::Kafka(KafkaError::OutOfRange { .. }))));
+        assert_eq!(some_time().await.0, "e", "what was reset does not come back");
     }
 
     #[tokio::test(start_paused = true)]
