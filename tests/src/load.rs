@@ -3,8 +3,8 @@
 use crate::{App, LONG};
 use faust_kafka::{Config, Deliveries, Producer, Reader, Record, partition_for};
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,8 @@ pub type Arrivals = Vec<Vec<(Instant, String)>>;
 /// Sends a record to each partition every few milliseconds, and notes what comes out.
 pub struct Load {
     stop: Arc<AtomicBool>,
+    /// How many records each partition was sent, once that is known.
+    sent: Arc<OnceLock<u64>>,
     sending: JoinHandle<u64>,
     reading: JoinHandle<Arrivals>,
 }
@@ -52,21 +54,23 @@ pub fn preload(app: &App, topic: &str, partitions: i32, keys: usize) {
 impl Load {
     /// Starts: records to all partitions of `from`, while `to` is read from its end.
     pub fn start(app: &App, from: &str, to: &str, partitions: i32) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::new()));
         let ends = app.ends(to);
         let (reader, name) = (Reader::data(&config(app), "harness").unwrap(), app.topic(to));
-        let ended = stop.clone();
-        let reading = spawn(move || read(&reader, &name, &ends, &ended));
+        let expected = sent.clone();
+        let reading = spawn(move || read(&reader, &name, &ends, &expected));
         let (producer, name) = (Producer::new(&config(app)).unwrap(), app.topic(from));
         let ended = stop.clone();
         let sending = spawn(move || send(&producer, &name, partitions, &ended));
-        Self { stop, sending, reading }
+        Self { stop, sent, sending, reading }
     }
 
-    /// Ends: how many records were sent to each partition, and what came out.
+    /// Ends: how many records were sent to each partition, and what came out, which is waited for.
     pub fn stop(self) -> (u64, Arrivals) {
         self.stop.store(true, Ordering::Release);
-        (self.sending.join().unwrap(), self.reading.join().unwrap())
+        let sent = self.sending.join().unwrap();
+        self.sent.set(sent).unwrap();
+        (sent, self.reading.join().unwrap())
     }
 }
 
@@ -93,16 +97,23 @@ fn send(producer: &Producer, topic: &str, partitions: i32, stop: &AtomicBool) ->
     u64::from(sent)
 }
 
-fn read(reader: &Reader, topic: &str, ends: &[i64], stop: &AtomicBool) -> Arrivals {
+fn read(reader: &Reader, topic: &str, ends: &[i64], sent: &OnceLock<u64>) -> Arrivals {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut partitions: Vec<_> = (0..)
         .zip(ends)
         .map(|(partition, end)| reader.partition(topic, partition, *end).unwrap())
         .collect();
     let mut arrivals: Arrivals = vec![Vec::new(); partitions.len()];
-    let mut last = Instant::now();
-    // What was sent last comes a moment later.
-    while !stop.load(Ordering::Acquire) || last.elapsed() < Duration::from_secs(2) {
+    let (mut last, mut stopped) = (Instant::now(), None);
+    loop {
+        if let Some(sent) = sent.get() {
+            let stopped = stopped.get_or_insert_with(Instant::now);
+            let all = arrivals.iter().all(|arrivals| arrivals.len() as u64 >= *sent);
+            // What comes twice comes a moment later.
+            if all && last.elapsed() > Duration::from_secs(1) || stopped.elapsed() > LONG {
+                return arrivals;
+            }
+        }
         for (partition, arrivals) in partitions.iter_mut().zip(&mut arrivals) {
             let next = poll_fn(|cx| partition.poll_batch(cx, 1000));
             let next = async { tokio::time::timeout(Duration::from_millis(1), next).await };
@@ -114,7 +125,6 @@ fn read(reader: &Reader, topic: &str, ends: &[i64], stop: &AtomicBool) -> Arriva
             }
         }
     }
-    arrivals
 }
 
 /// The longest time from one arrival to the next that ends after `since`.

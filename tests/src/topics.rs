@@ -1,6 +1,6 @@
 //! Topics and offsets, seen from outside of the app.
 
-use crate::LONG;
+use crate::{LONG, eventually};
 use faust_broker::Broker;
 use faust_kafka::{
     Admin, Commit, Config, Deliveries, Isolation, NewTopic, OffsetSpec, Producer, Reader,
@@ -76,8 +76,11 @@ impl Topics {
 
     fn ends(&self, partitions: &[TopicPartition], isolation: Isolation) -> Vec<i64> {
         let specs: Vec<_> = partitions.iter().map(|of| (of.clone(), OffsetSpec::Latest)).collect();
-        let ends = self.admin.list_offsets(&specs, isolation, LONG).unwrap();
-        ends.into_iter().map(|end| end.unwrap().unwrap()).collect()
+        // A topic that was just made has no leader for a moment.
+        eventually("all partitions have an end", || {
+            let ends = self.admin.list_offsets(&specs, isolation, LONG).unwrap();
+            ends.into_iter().map(|end| end.ok().flatten()).collect()
+        })
     }
 
     pub(crate) fn ends_of(&self, topic: &str) -> Vec<i64> {

@@ -9,7 +9,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 6;
-const SESSION: Duration = Duration::from_secs(3);
+/// The shortest that brokers allow.
+const SESSION: Duration = Duration::from_secs(6);
 const HAND_OVER: Duration = Duration::from_secs(2);
 
 fn relay() -> App {
@@ -110,6 +111,8 @@ fn partitions_with_much_state_move_when_their_receiver_is_warm_and_hardly_stand_
     wait_until_owned(&app, &[&first]);
     preload(&app, "ticks", PARTITIONS, 30_000);
     app.wait_until_processed();
+    // It notes once a second how much state it has.
+    sleep(Duration::from_millis(1500));
     let load = Load::start(&app, "ticks", "tocks", PARTITIONS);
     let since = Instant::now();
     let second = app.start(1);
@@ -118,7 +121,8 @@ fn partitions_with_much_state_move_when_their_receiver_is_warm_and_hardly_stand_
     let moved = second.partitions(&ticks);
     wait_until_owned(&app, &[&first, &second]);
     let log = second.logged();
-    assert_eq!(log.matches("warmed up").count(), 3, "one after the other");
+    // Who is asked for one may give the next as well, if that is warm by then.
+    assert!((2..=3).contains(&log.matches("warmed up").count()), "one after the other");
     let replayed =
         log.lines().filter_map(|line| line.split("records=").nth(1)?.trim().parse().ok());
     assert!(replayed.max().unwrap_or(0) <= 1000, "it had nearly all of it");

@@ -38,8 +38,10 @@ struct Warming {
     rest: Duration,
 }
 
-/// How often it is looked whether a task is warm, and how long the group rests at least, and at most.
+/// How often it is looked whether a task is warm.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long the group rests after it was asked: at least as long as it takes to move a task, and at most.
+const REST: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// So often within a minute a member may be done for.
@@ -55,7 +57,7 @@ impl Control {
         let member = worker.broker.join(config.clone())?;
         let (owned, running, deaths) = Default::default();
         let ask_again = None;
-        let warming = Warming { tasks: BTreeSet::new(), look: None, rest: LOOK };
+        let warming = Warming { tasks: BTreeSet::new(), look: None, rest: REST };
         Ok(Self {
             worker,
             assignment,
@@ -254,7 +256,7 @@ impl Warming {
     /// Other tasks: those that went are warm, or not wanted any more.
     fn learn(&mut self, tasks: BTreeSet<TaskId>) {
         if self.tasks.difference(&tasks).next().is_some() || self.tasks.is_empty() {
-            self.rest = LOOK;
+            self.rest = REST;
         }
         if tasks.is_empty() {
             self.look = None;

@@ -39,7 +39,7 @@ impl<T: Row> Row for SessionsOf<T> {
     type Value = Session<T::Value>;
     type PartitionKey = T::PartitionKey;
     type Window = Windowed;
-    const TABLE: TableDef = stretches(T::TABLE);
+    const TABLE: TableDef = T::TABLE.as_stored();
 
     fn fresh(key: &T::Key) -> Self::Value {
         let time = Timestamp::default();
@@ -79,7 +79,7 @@ pub(crate) fn split_session(bytes: &[u8]) -> Option<(Window, &[u8])> {
 }
 
 /// A session can be extended until a gap after its stretch has ended.
-const fn stretches(table: TableDef) -> TableDef {
+pub(super) const fn stretches(table: TableDef) -> TableDef {
     let Some(WindowDef::Session { gap }) = table.window else { return table };
     let grace = match table.grace {
         Some(grace) => Some(grace.saturating_add(gap)),

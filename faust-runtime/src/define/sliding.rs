@@ -31,7 +31,7 @@ impl<T: Row> Row for PanesOf<T> {
     type Value = Vec<Pane<T::Value>>;
     type PartitionKey = T::PartitionKey;
     type Window = Windowed;
-    const TABLE: TableDef = stretches(T::TABLE);
+    const TABLE: TableDef = T::TABLE.as_stored();
 
     fn fresh(_: &T::Key) -> Self::Value {
         Vec::new()
@@ -104,7 +104,7 @@ impl<V> Pane<V> {
 
 /// What is stored together closes when the last that can be in it does. What an event has to look at is there as long as
 /// there can be such an event.
-const fn stretches(table: TableDef) -> TableDef {
+pub(super) const fn stretches(table: TableDef) -> TableDef {
     let Some(WindowDef::Sliding { size }) = table.window else { return table };
     let grace = match table.grace {
         Some(grace) => Some(grace.saturating_add(size)),

@@ -59,6 +59,11 @@ impl TableDef {
         }
     }
 
+    /// As its rows are stored: sessions and sliding windows by stretches of time.
+    pub(crate) const fn as_stored(self) -> Self {
+        super::sliding::stretches(super::session::stretches(self))
+    }
+
     /// The start below which windows are closed at a stream time.
     pub(crate) fn closed_below(&self, stream_time: i64) -> i64 {
         match (self.window, self.grace.or(self.expires)) {

@@ -3,13 +3,14 @@
 //! standby.
 
 use super::TaskId;
+use crate::commit::Metadata;
 use crate::kafka::{At, KafkaError, Offset, Source, TopicPartition};
 use crate::monitor::StandbyStatus;
 use crate::table::changelog::{Pace, RecoveryError, Watch, follow};
+use crate::table::expired_below;
 use crate::table::store::Store;
-use crate::time::millis;
 use crate::worker::Worker;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -47,6 +48,10 @@ pub(crate) struct Standbys {
     writers: Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>,
     /// What is here of tables' partitions that are not open: followed, being recovered, or left from before.
     copies: Mutex<BTreeMap<(usize, u32), Held>>,
+    /// Below which keys rows have expired in copies that have not removed them yet.
+    expired: Mutex<BTreeMap<(usize, u32), Vec<u8>>>,
+    /// Copies whose log was emptied while they followed it.
+    void: Mutex<BTreeSet<(usize, u32)>>,
 }
 
 impl Standbys {
@@ -117,13 +122,13 @@ impl Standbys {
                 }
             }
             held.extend(tasks.into_iter().map(|(partition, copies)| {
+                let follows = copies.iter().all(|copy| copy.follows);
+                // The end that a recovery knew is out of date when that was given up.
+                let runs = worker.has(TaskId { group: number, partition });
+                let known = copies.len() == group.tables.len() && (follows || runs);
                 let ends = copies.iter().map(|copy| copy.end).sum();
-                let sum = Held {
-                    at: copies.iter().map(|copy| copy.at).sum(),
-                    end: if copies.len() == group.tables.len() { ends } else { None },
-                    follows: copies.iter().all(|copy| copy.follows),
-                };
-                (number, partition, sum)
+                let at = copies.iter().map(|copy| copy.at).sum();
+                (number, partition, Held { at, end: if known { ends } else { None }, follows })
             }));
         }
         held
@@ -148,6 +153,8 @@ impl Standbys {
 
 /// From one look at the ends of changelogs to the next.
 const LOOK: Duration = Duration::from_secs(1);
+/// From one look at what has expired to the next, in looks.
+const EXPIRY: u64 = 60;
 /// From a failure to the next try.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -220,14 +227,14 @@ impl Watch for Following<'_> {
         *copy = Held { at, end: end.or(copy.end), follows: true };
     }
 
-    /// Stream time is that of the slowest source: only of one alone do windows tell it. What stands for windows of
-    /// other lengths is kept somewhat longer.
-    fn expired_below(&self, newest: i64) -> Option<i64> {
-        let topology = &self.worker.topology;
-        let table = topology.tables.get(self.table)?;
-        let one = topology.groups.get(table.group?)?.topics.len() == 1;
-        let longer = millis(table.def.window?.size()).saturating_mul(4);
-        one.then(|| table.def.kept_from(newest.saturating_sub(longer)))
+    fn expired(&self) -> Option<Vec<u8>> {
+        let expired = &self.worker.standbys.expired;
+        expired.lock().unwrap_or_else(PoisonError::into_inner).remove(&(self.table, self.partition))
+    }
+
+    fn is_void(&self) -> bool {
+        let void = &self.worker.standbys.void;
+        void.lock().unwrap_or_else(PoisonError::into_inner).remove(&(self.table, self.partition))
     }
 
     fn pace(&self) -> &Pace {
@@ -261,20 +268,31 @@ async fn follow_table(
 
 /// Keeps up to date where changelogs end, and what others and people are told of it.
 async fn look(worker: Worker) {
-    loop {
+    let mut before = BTreeMap::new();
+    for n in 1u64.. {
         sleep(LOOK).await;
-        let followed: Vec<(usize, u32)> = {
+        let places: BTreeMap<(usize, u32), Offset> = {
             let copies = worker.standbys.copies();
-            copies.iter().filter(|(_, copy)| copy.follows).map(|(of, _)| *of).collect()
+            let followed = copies.iter().filter(|(_, copy)| copy.follows);
+            followed.map(|(of, copy)| (*of, copy.at)).collect()
         };
+        let followed: Vec<(usize, u32)> = places.keys().copied().collect();
         let changelog = |(table, partition): &(usize, u32)| {
             let table = worker.topology.tables.get(*table)?;
             Some(TopicPartition::new(table.changelog.clone(), *partition))
         };
         let of: Vec<TopicPartition> = followed.iter().filter_map(changelog).collect();
         if !of.is_empty() {
-            match worker.broker.offsets(of, At::End).await {
-                Ok(ends) => {
+            let starts = worker.broker.offsets(of.clone(), At::Start);
+            match try_join(starts, worker.broker.offsets(of, At::End)).await {
+                Ok((starts, ends)) => {
+                    let gone = followed.iter().zip(starts).filter(|(of, start)| {
+                        *start > 0 && before.get(*of).is_some_and(|at| at <= start)
+                    });
+                    let mut void =
+                        worker.standbys.void.lock().unwrap_or_else(PoisonError::into_inner);
+                    void.extend(gone.map(|(of, _)| *of));
+                    drop(void);
                     let mut copies = worker.standbys.copies();
                     for (of, end) in followed.iter().zip(ends) {
                         if let Some(copy) = copies.get_mut(of).filter(|copy| copy.follows) {
@@ -284,10 +302,55 @@ async fn look(worker: Worker) {
                 }
                 Err(error) => tracing::debug!(%error, "the lag of standbys is not up to date"),
             }
+            if n.is_multiple_of(EXPIRY)
+                && let Err(error) = find_expired(&worker, &followed).await
+            {
+                tracing::debug!(%error, "expired rows stay in copies for now");
+            }
         }
+        before = places;
         worker.monitor.standbys(statuses(&worker));
         worker.tell_held();
     }
+}
+
+/// Owners remove expired windows from their stores, not from the changelog; so do copies, by the stream time that is
+/// committed with the owner's offsets: of all sources, which is never ahead of the table's own.
+async fn find_expired(worker: &Worker, followed: &[(usize, u32)]) -> Result<(), KafkaError> {
+    for (index, partition) in followed {
+        let Some(table) = worker.topology.tables.get(*index) else { continue };
+        if table.def.expires.is_none() {
+            continue;
+        }
+        let group = table.group.and_then(|group| worker.topology.groups.get(group));
+        let topics = group.map(|group| group.topics.as_slice()).unwrap_or_default().iter();
+        let sources: Vec<TopicPartition> = topics
+            .filter_map(|topic| worker.topology.topics.get(*topic))
+            .map(|topic| TopicPartition::new(topic.name.clone(), *partition))
+            .collect();
+        // What is to be called with windows that have closed gets them first, wherever that will be.
+        let agents = worker.topology.agents.iter();
+        let closers = agents.filter(|agent| agent.closes == Some(table.def.name));
+        let closers: Vec<&str> = closers.map(|agent| agent.name()).collect();
+        let (mut times, mut closing) = (Vec::new(), i64::MAX);
+        for (of, commit) in
+            sources.iter().zip(worker.broker.committed(sources.clone(), false).await?)
+        {
+            let metadata = commit.map(|commit| Metadata::decode(of, &commit)).transpose()?;
+            let metadata = metadata.flatten().unwrap_or_default();
+            times.push(metadata.time);
+            let closed =
+                |name: &&str| metadata.closed.get(*name).map_or(i64::MIN, |(start, _)| *start);
+            closing = closers.iter().map(closed).fold(closing, i64::min);
+        }
+        let time = times.into_iter().min().unwrap_or(0);
+        if let Some(below) = expired_below(&table.def, time, closing) {
+            let mut expired =
+                worker.standbys.expired.lock().unwrap_or_else(PoisonError::into_inner);
+            expired.insert((*index, *partition), below);
+        }
+    }
+    Ok(())
 }
 
 fn statuses(worker: &Worker) -> Vec<StandbyStatus> {

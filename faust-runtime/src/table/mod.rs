@@ -11,8 +11,9 @@ pub(crate) use copy::Copy;
 pub(crate) use local::open_local;
 
 use crate::commit::TableCut;
-use crate::define::{KeptRow, Row};
+use crate::define::{KeptRow, Row, TableDef};
 use crate::kafka::{Messages, TopicId};
+use cache::window_prefix;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::any::Any;
@@ -23,6 +24,13 @@ use store::{Mark, Store, StoreError, StreamTime};
 
 /// So many events' rows are looked up at a time.
 pub(crate) const AHEAD: usize = 16;
+
+/// The key below which the windows of a table have expired at a stream time, but for those that start at `closing` or
+/// later.
+pub(crate) fn expired_below(table: &TableDef, stream_time: i64, closing: i64) -> Option<Vec<u8>> {
+    let below = table.as_stored().kept_from(stream_time).min(closing);
+    (below > 0).then(|| window_prefix(below).to_vec())
+}
 
 /// How many bytes of rows a shard's caches may keep, and keep.
 #[derive(Default)]

@@ -218,8 +218,12 @@ impl Worker {
 
     /// Whether this worker has partition 0 of the first group: one worker of the app does.
     pub(crate) fn is_leader(&self) -> bool {
-        let first = TaskId { group: 0, partition: 0 };
-        self.tasks.read().unwrap_or_else(PoisonError::into_inner).contains(&first)
+        self.has(TaskId { group: 0, partition: 0 })
+    }
+
+    /// Whether a task is here, or starts here.
+    pub(crate) fn has(&self, task: TaskId) -> bool {
+        self.tasks.read().unwrap_or_else(PoisonError::into_inner).contains(&task)
     }
 
     /// Takes over where the tasks of others are, and who is alive.

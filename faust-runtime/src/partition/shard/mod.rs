@@ -187,15 +187,15 @@ impl Shard {
                 lane.roll_back();
             }
         }
-        if lost {
-            self.forget(id);
-        }
+        // Nobody else writes its stores before a cut that is on its way has been stored.
+        let _writer = if lost { self.forget(id) } else { None };
         self.commit_now().await;
         self.owned.remove(id);
-        self.forget(id);
+        drop(self.forget(id));
     }
 
-    fn forget(&self, id: TaskId) {
+    /// Forgets a task; the right to write its stores is left to be given up.
+    fn forget(&self, id: TaskId) -> Option<Writer> {
         let running = self.tasks.borrow_mut().remove(&id);
         let mut writer = None;
         if let Some(running) = running {
@@ -211,8 +211,7 @@ impl Shard {
         }
         self.worker.close_stores(id);
         self.worker.monitor.forget_task(id.group, id.partition);
-        // Last of all: a standby of the task may begin.
-        drop(writer);
+        writer
     }
 
     fn settled(&self) -> Option<Vec<(crate::kafka::TopicPartition, i64)>> {

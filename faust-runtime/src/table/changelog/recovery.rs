@@ -160,6 +160,15 @@ fn open(
         Ok((Some(mark), _)) if mark.changelog < fresh.changelog => {
             format!("it is at {}, but the changelog starts at {}", mark.changelog, fresh.changelog)
         }
+        // What it has was all deleted: the tables were reset by another worker.
+        Ok((Some(mark), store))
+            if mark.changelog == fresh.changelog && mark.changelog > 0 && store.len() > 0 =>
+        {
+            format!(
+                "all that it has was deleted from the changelog, which starts at {}",
+                mark.changelog
+            )
+        }
         Ok((Some(mark), _)) if mark.changelog > end => {
             format!(
                 "it is at {}, but the changelog ends at {end}: that one was made anew, or is not the one it was",

@@ -126,6 +126,17 @@ async fn a_store_that_cannot_be_read_is_rebuilt_from_the_start_of_its_changelog(
 }
 
 #[tokio::test]
+async fn rows_that_were_deleted_from_the_changelog_do_not_come_back_from_an_old_store() {
+    let world = World::new();
+    world.log(&[("a", Some("1")), ("a", Some("2"))]);
+    world.store(&[("a", "2")], mark(&world, 2));
+    let of = TopicPartition::new("changelog", 0);
+    world.broker().delete_records(vec![(of, 2)]).await.unwrap();
+    world.log(&[("b", Some("1"))]);
+    assert_eq!(rows(&*world.recover().await.store), [("b".into(), "1".into())]);
+}
+
+#[tokio::test]
 async fn a_store_that_does_not_fit_its_changelog_is_rebuilt() {
     let log = [("a", Some("1")), ("b", Some("2")), ("c", Some("3"))];
     for (what, mark_of) in [

@@ -12,12 +12,12 @@ async fn kill_and_go_on_from_the_copies(guarantee: Guarantee, victim: usize, at:
     world.feed(&LINES[..2]);
     let die = |index: usize| (victim == index).then_some(at);
     let (mut first, mut second) = (world.start(0, die(0)), world.start(1, die(1)));
-    let both = Duration::from_secs(5);
+    let both = Duration::from_secs(2);
     tokio::join!(first.run_for(both), second.run_for(both));
     world.feed(&LINES[2..]);
     let (dies, lives) =
         if victim == 0 { (&mut first, &mut second) } else { (&mut second, &mut first) };
-    let rest = Duration::from_secs(20);
+    let rest = Duration::from_secs(3);
     tokio::join!(dies.run_for(rest), lives.run_for(rest));
     let (steps, step) = dies.process.steps();
     let what = format!("worker {victim} dies at {step}, {at}");
