@@ -39,12 +39,13 @@ struct Entry {
 }
 
 /// The lists, the trait that their entries implement, and the constant that declares an entry.
-const LISTS: [(&str, &str, &str); 5] = [
+const LISTS: [(&str, &str, &str); 6] = [
     ("agents", "Agent", "AGENT"),
     ("timers", "Timer", "TIMER"),
     ("tasks", "Task", "TASK"),
     ("pages", "Page", "PAGE"),
     ("commands", "Command", "COMMAND"),
+    ("on_recovered", "Task", "TASK"),
 ];
 
 /// Lists of what is declared and checked, and does not run yet.

@@ -77,7 +77,7 @@ pub const fn require_app(app: &AppDef) {
     }
 }
 
-/// The same for one entry, counted over agents, timers, tasks, pages and commands in this order, then over those of
+/// The same for one entry, counted over agents, timers, tasks, pages, commands and hooks in this order, then over those of
 /// the parts: its faults, and those between it and the entries before it.
 #[track_caller]
 pub const fn require_entry(app: &Index<'_>, number: usize) {
@@ -180,8 +180,8 @@ const fn require_once(app: &Index<'_>, number: usize, others: Others, entry: &En
                 .text(" is listed twice")
                 .fail();
         }
-        let goes_by =
-            matches!(others, Others::All) || !matches!(entry.kind.as_bytes(), b"timer" | b"task");
+        let goes_by = matches!(others, Others::All)
+            || !matches!(entry.kind.as_bytes(), b"timer" | b"task" | b"hook");
         if goes_by && entry.page.is_none() {
             Message::new()
                 .text("two ")

@@ -50,6 +50,8 @@ pub struct AppDef {
     pub pages: &'static [PageDef],
     /// Subcommands.
     pub commands: &'static [CommandDef],
+    /// What runs each time when tables have been recovered.
+    pub on_recovered: &'static [TaskDef],
     /// Agents that functions of this app ask, and that run in another app on the same Kafka.
     pub external: &'static [AgentName],
     /// Other apps whose agents, timers, tasks, pages and commands are part of this one.
@@ -69,6 +71,7 @@ impl AppDef {
             tasks: &[],
             pages: &[],
             commands: &[],
+            on_recovered: &[],
             external: &[],
             parts: &[],
             place,

@@ -24,6 +24,7 @@ pub(crate) struct Topology {
     pub(crate) tasks: Vec<TaskDef>,
     pub(crate) pages: Vec<PageDef>,
     pub(crate) commands: Vec<CommandDef>,
+    pub(crate) on_recovered: Vec<TaskDef>,
 }
 
 /// A topic under its name here.
@@ -94,6 +95,7 @@ impl Topology {
             tasks: Vec::new(),
             pages: Vec::new(),
             commands: Vec::new(),
+            on_recovered: Vec::new(),
         };
         let mut errors = Vec::new();
         this.add(app);
@@ -132,6 +134,7 @@ impl Topology {
         self.tasks.extend_from_slice(app.tasks);
         self.pages.extend_from_slice(app.pages);
         self.commands.extend_from_slice(app.commands);
+        self.on_recovered.extend_from_slice(app.on_recovered);
         for part in app.parts {
             self.add(part);
         }
@@ -167,7 +170,8 @@ impl Topology {
         let tasks = self.tasks.iter().map(|d| (d.uses, d.options.name));
         let pages = self.pages.iter().map(|d| (d.uses, d.options.name));
         let commands = self.commands.iter().map(|d| (d.uses, d.options.name));
-        timers.chain(tasks).chain(pages).chain(commands).collect()
+        let hooks = self.on_recovered.iter().map(|d| (d.uses, d.options.name));
+        timers.chain(tasks).chain(pages).chain(commands).chain(hooks).collect()
     }
 
     fn uses(

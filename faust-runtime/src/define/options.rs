@@ -153,6 +153,8 @@ pub mod app {
     pub const pages: &[&str] = &[];
     /// `commands(feed)`: functions under `#[command]`.
     pub const commands: &[&str] = &[];
+    /// `on_recovered(warm)`: functions under `#[task]`, each time when tables have been recovered.
+    pub const on_recovered: &[&str] = &[];
     /// `parts(audit::Audit)`: other apps, all of whose functions run as well.
     pub const parts: &[&str] = &[];
 }

@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// store of its own. No event is processed before the copy has everything that was committed when the worker started.
 ///
 /// What is read is committed, so an event does not see here what it has written itself, and a little old: it says
-/// what the table was a moment ago. It is not part of what a replay repeats.
+/// what the table was a moment ago. It is not part of what a replay repeats. Of a table with `ttl` the copy has rows until
+/// their removal is committed. Its rows are not cached: each read decodes one.
 ///
 /// ```
 /// use faust::prelude::*;

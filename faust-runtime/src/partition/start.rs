@@ -126,6 +126,7 @@ async fn try_start(shard: &Rc<Shard>, id: TaskId) -> Result<(), StartError> {
     worker.copies_ready().await;
     run(shard, &task)?;
     worker.monitor.task(id.group, id.partition, TaskState::Running);
+    worker.recovered();
     Ok(())
 }
 

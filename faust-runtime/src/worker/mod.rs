@@ -77,6 +77,8 @@ pub struct Inner {
     failure: watch::Sender<Option<String>>,
     stopping: watch::Sender<bool>,
     joined: watch::Sender<bool>,
+    /// How many partition tasks have been recovered.
+    recovered: watch::Sender<u64>,
 }
 
 /// What a worker is made of.
@@ -168,6 +170,7 @@ impl Worker {
             failure: watch::Sender::new(None),
             stopping: watch::Sender::new(false),
             joined: watch::Sender::new(false),
+            recovered: watch::Sender::new(0),
         })))
     }
 
@@ -214,6 +217,11 @@ impl Worker {
     pub(crate) fn assigned(&self, tasks: BTreeSet<TaskId>) {
         *self.tasks.write().unwrap_or_else(PoisonError::into_inner) = tasks;
         self.joined.send_replace(true);
+    }
+
+    /// One more partition task has its tables, and runs.
+    pub(crate) fn recovered(&self) {
+        self.recovered.send_modify(|n| *n += 1);
     }
 
     /// Whether this worker has partition 0 of the first group: one worker of the app does.

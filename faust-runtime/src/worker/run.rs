@@ -5,7 +5,7 @@ use crate::commit::{Committer, Owned};
 use crate::consumer::Control;
 use crate::kafka::{At, KafkaError, MemberConfig, TopicPartition};
 use crate::partition::{CutOrder, Shard, ShardCommand, ShardConfig, standbys};
-use crate::schedule::TimerDef;
+use crate::schedule::{TaskDef, TimerDef};
 use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -220,6 +220,10 @@ fn start_jobs(worker: &Worker, unfinished: &Arc<AtomicUsize>) -> Vec<AbortHandle
         };
         jobs.push(place.spawn_user(job.boxed()));
     }
+    for hook in worker.topology.on_recovered.clone() {
+        let place = worker.place;
+        jobs.push(place.spawn_user(after_recoveries(worker.clone(), hook).boxed()));
+    }
     for timer in worker.topology.timers.clone() {
         let place = worker.place;
         jobs.push(place.spawn_user(tick(worker.clone(), timer).boxed()));
@@ -241,6 +245,21 @@ async fn tick(worker: Worker, timer: TimerDef) {
         }
         while next <= Instant::now() {
             next += every;
+        }
+    }
+}
+
+/// Calls a hook each time when partitions have come and everything that is assigned runs.
+async fn after_recoveries(worker: Worker, hook: TaskDef) {
+    let mut recovered = worker.recovered.subscribe();
+    let name = hook.options.name;
+    while recovered.changed().await.is_ok() {
+        up(&worker).await;
+        recovered.mark_unchanged();
+        match AssertUnwindSafe((hook.run)(&worker)).catch_unwind().await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => worker.fail(format!("hook `{name}`: {error}")),
+            Err(_) => worker.fail(format!("hook `{name}` panicked")),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The manifest as one list: agents, timers, tasks, pages and commands, in this order, then those of its parts; with
-//! what each mentions.
+//! The manifest as one list: agents, timers, tasks, pages, commands and hooks, in this order, then those of its parts;
+//! with what each mentions.
 
 use crate::agent::{AgentDef, Use};
 use crate::app::AppDef;
@@ -50,6 +50,10 @@ impl Entry {
             return Some(Self::new("command", options.name, options.place, command.uses));
         }
         left -= app.commands.len();
+        if let Some(hook) = nth(app.on_recovered, left) {
+            return Some(Self::new("hook", hook.options.name, hook.options.place, hook.uses));
+        }
+        left -= app.on_recovered.len();
         let mut parts = app.parts;
         while let [part, rest @ ..] = parts {
             let count = Self::count(part);
@@ -64,7 +68,12 @@ impl Entry {
 
     /// How many there are, without those of the parts.
     pub(super) const fn own(app: &AppDef) -> usize {
-        app.agents.len() + app.timers.len() + app.tasks.len() + app.pages.len() + app.commands.len()
+        app.agents.len()
+            + app.timers.len()
+            + app.tasks.len()
+            + app.pages.len()
+            + app.commands.len()
+            + app.on_recovered.len()
     }
 
     /// How many there are.
