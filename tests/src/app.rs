@@ -18,6 +18,8 @@ pub struct App {
     sources: &'static [&'static str],
     id: String,
     settings: Vec<(String, String)>,
+    /// Further variables of its processes.
+    variables: Vec<(String, String)>,
     folder: TempDir,
     topics: OnceCell<Topics>,
     /// Its processes make the development broker among themselves.
@@ -45,6 +47,13 @@ impl App {
         app
     }
 
+    /// As [`new`](Self::new), on a broker that is there already.
+    pub fn at(program: &'static str, sources: &'static [&'static str], broker: &str) -> Self {
+        let app = Self::of(program, sources, false).set("broker", broker);
+        app.topics.get_or_init(|| Topics::at(broker.into(), None));
+        app
+    }
+
     /// As [`new`](Self::new), without a broker: its processes share one data folder, and the development broker in it.
     pub fn sharing(program: &'static str, sources: &'static [&'static str]) -> Self {
         Self::of(program, sources, true)
@@ -59,6 +68,7 @@ impl App {
             sources,
             id,
             settings: settings.map(|(name, value)| (name.to_string(), value)).into(),
+            variables: Vec::new(),
             folder: tempfile::tempdir().unwrap(),
             topics: OnceCell::new(),
             shares,
@@ -70,6 +80,12 @@ impl App {
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives a variable of the environment to all processes from now on.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
         self
     }
 
@@ -88,6 +104,12 @@ impl App {
         self.folder.path()
     }
 
+    /// Keeps that folder for somebody to look at.
+    pub fn keep(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
     /// The data folder of worker `n`.
     pub fn data(&self, n: usize) -> PathBuf {
         let name = if self.shares { "data".into() } else { format!("data-{n}") };
@@ -100,6 +122,7 @@ impl App {
         for (name, value) in &self.settings {
             command.env(format!("FAUST_{}", name.to_uppercase()), value);
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
