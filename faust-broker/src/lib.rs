@@ -30,6 +30,7 @@ mod api;
 mod broker;
 mod config;
 mod error;
+mod faults;
 mod groups;
 mod log;
 mod server;
@@ -41,3 +42,6 @@ mod transactions;
 pub use broker::Broker;
 pub use config::Config;
 pub use error::Error;
+#[doc(hidden)]
+pub use faults::refusal;
+pub use faults::{Effect, Fault, FaultError, Faults};

@@ -13,6 +13,7 @@ use kafka_protocol::ResponseError;
 use uuid::Uuid;
 
 use crate::Config;
+use crate::faults::Faults;
 use crate::groups::Groups;
 use crate::log::Log;
 use crate::storage::batch::Batch;
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
+    /// What goes wrong on purpose.
+    pub(crate) faults: Faults,
     next_producer_id: i64,
     segment_bytes: u64,
     /// `None` in memory.

@@ -16,6 +16,8 @@ pub(super) struct Tally {
     pub(super) kills: u64,
     pub(super) disks: u64,
     pub(super) stops: u64,
+    /// Stops that could not commit what was in flight, because the group or the broker was not to be had.
+    pub(super) late_stops: u64,
     pub(super) zombies: u64,
     pub(super) extras: u64,
     pub(super) outages: u64,
@@ -31,11 +33,12 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} kills ({} with the disk), {} stops, {} zombies, {} extra workers, {} outages of the broker, {} faults; \
+            "{} kills ({} with the disk), {} stops ({} too late to commit), {} zombies, {} extra workers, {} outages of the broker, {} faults; \
              {} rebalances, {} commits, {} aborts; {} workers gave up by themselves",
             self.kills + self.disks,
             self.disks,
             self.stops,
+            self.late_stops,
             self.zombies,
             self.extras,
             self.outages,
@@ -80,8 +83,10 @@ impl<'a> Fleet<'a> {
     pub(super) fn start(&mut self, n: usize) {
         self.wait_for_stop(n);
         self.tally.extras += u64::from(n >= WORKERS);
-        self.slots.entry(n).or_insert_with(|| {
-            Slot { worker: self.app.start(n), state: State::Runs, counts: Counts::default() }
+        self.slots.entry(n).or_insert_with(|| Slot {
+            worker: self.app.start(n),
+            state: State::Runs,
+            counts: Counts::default(),
         });
     }
 
@@ -147,6 +152,8 @@ impl<'a> Fleet<'a> {
             self.settle(slot.counts);
             match slot.state {
                 State::Stops(_) if code == Some(0) => {}
+                // It says that its last events were not committed in time: the next one does them again.
+                State::Stops(_) if code == Some(1) => self.tally.late_stops += 1,
                 _ => {
                     let log = slot.worker.logged();
                     let last: Vec<_> = log.lines().rev().take(12).collect();
