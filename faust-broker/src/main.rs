@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use clap::Parser;
-use faust_broker::{Broker, Config, Error, Faults};
+use faust_broker::{Broker, Config, Error};
 use tracing_subscriber::EnvFilter;
 
 /// A development broker that speaks the Kafka protocol on 127.0.0.1
@@ -60,23 +60,12 @@ fn main() -> ExitCode {
     println!("development broker ready on {}", broker.bootstrap_servers());
     if faults {
         let faults = broker.faults().clone();
-        thread::spawn(move || obey(&faults));
+        thread::spawn(move || faults.follow(stdin().lock()));
     }
     // An error means that the handler is gone, and with it the way to stop otherwise.
     let _ = stopped.recv();
     broker.stop();
     ExitCode::SUCCESS
-}
-
-/// Adds the faults that it is told of; an empty line ends all.
-fn obey(faults: &Faults) {
-    for line in stdin().lines().map_while(Result::ok) {
-        match line.parse() {
-            _ if line.is_empty() => faults.clear(),
-            Ok(fault) => faults.add(fault),
-            Err(error) => eprintln!("error: {error}"),
-        }
-    }
 }
 
 fn report(error: &Error) {

@@ -13,11 +13,13 @@
 
 mod app;
 pub mod chaos;
+mod proxy;
 mod text;
 mod topics;
 mod worker;
 
 pub use app::{App, Finished};
+pub use proxy::Proxy;
 pub use text::{assert_rows, counted, letters, lines, words};
 pub use topics::{Record, is_development_broker};
 pub use worker::Worker;

@@ -1,5 +1,7 @@
 //! Half a minute of chaos. `cargo run -p faust-tests --bin chaos -- --help` tells how to have more of it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use faust_tests::is_development_broker;
 use std::process::Command;
 

@@ -4,6 +4,7 @@
 mod fault;
 mod refusal;
 
+use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -66,6 +67,17 @@ impl Faults {
     pub fn add(&self, fault: Fault) {
         self.lock().push(fault.begun());
         self.0.armed.store(true, Ordering::Release);
+    }
+
+    /// Adds the faults that a reader has, one a line; an empty line removes all. It ends where the reader ends.
+    pub fn follow(&self, lines: impl BufRead) {
+        for line in lines.lines().map_while(Result::ok) {
+            match line.parse() {
+                _ if line.is_empty() => self.clear(),
+                Ok(fault) => self.add(fault),
+                Err(error) => eprintln!("error: {error}"),
+            }
+        }
     }
 
     /// Removes all.

@@ -2,7 +2,7 @@
 
 use super::ROLE;
 use faust_broker::{Broker, Config};
-use std::io::{BufRead, BufReader, Read, Write, stdin};
+use std::io::{BufRead, BufReader, Write, stdin};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -27,6 +27,16 @@ impl BrokerProcess {
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut address).unwrap();
         assert!(!address.is_empty(), "the broker does not start");
         Self { child, address: address.trim().into() }
+    }
+
+    /// Tells it of a fault.
+    pub(super) fn arm(&mut self, fault: &str) {
+        // If it is dead, it needs none.
+        let _ = writeln!(self.child.stdin.as_mut().unwrap(), "{fault}");
+    }
+
+    pub(super) fn is_dead(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 }
 
@@ -54,7 +64,6 @@ pub fn serve() -> ExitCode {
     let broker = Broker::start(config).unwrap();
     println!("{}", broker.bootstrap_servers());
     std::io::stdout().flush().unwrap();
-    let mut nothing = String::new();
-    let _ = stdin().read_to_string(&mut nothing);
+    broker.faults().follow(stdin().lock());
     ExitCode::SUCCESS
 }

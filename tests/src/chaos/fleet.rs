@@ -21,6 +21,7 @@ pub(super) struct Tally {
     pub(super) zombies: u64,
     pub(super) extras: u64,
     pub(super) outages: u64,
+    pub(super) deaths: u64,
     pub(super) faults: u64,
     pub(super) rebalances: u64,
     pub(super) commits: u64,
@@ -33,7 +34,8 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} kills ({} with the disk), {} stops ({} too late to commit), {} zombies, {} extra workers, {} outages of the broker, {} faults; \
+            "{} kills ({} with the disk), {} stops ({} too late to commit), {} zombies, {} extra workers, {} outages of the broker, {} deaths of it within a \
+             transaction, {} requests struck; \
              {} rebalances, {} commits, {} aborts; {} workers gave up by themselves",
             self.kills + self.disks,
             self.disks,
@@ -42,6 +44,7 @@ impl fmt::Display for Tally {
             self.zombies,
             self.extras,
             self.outages,
+            self.deaths,
             self.faults,
             self.rebalances,
             self.commits,

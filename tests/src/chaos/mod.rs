@@ -9,11 +9,12 @@ mod schedule;
 
 pub use broker::serve;
 
-use crate::App;
+use crate::{App, Proxy};
 use broker::BrokerProcess;
 use feed::Feed;
 use fleet::{Fleet, Tally};
 use schedule::{Act, SESSION, Step, WORKERS, schedule};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -43,7 +44,10 @@ pub struct Plan {
 
 /// Where the app's broker is, and the process if it is ours.
 struct Place {
+    /// The proxy's, in front of it.
     address: String,
+    proxy: Proxy,
+    broker: String,
     ours: Option<(TempDir, Option<BrokerProcess>)>,
 }
 
@@ -65,18 +69,24 @@ pub fn run(plan: &Plan) -> ExitCode {
         .set("hand_over_timeout", "10s");
     let (tally, wrong) = go(plan, &app, &mut place);
     println!("{tally}");
-    for line in wrong.iter().take(20) {
-        println!("WRONG {line}");
+    let mut said = BTreeMap::<_, usize>::new();
+    for line in &wrong {
+        let said = said.entry(line.split(':').next()).or_default();
+        *said += 1;
+        if *said <= 10 {
+            println!("WRONG {line}");
+        }
     }
     if wrong.is_empty() {
         println!("seed {}: everything is there, and as often as it should be", plan.seed);
         return ExitCode::SUCCESS;
     }
     println!(
-        "seed {}: {} findings; logs and stores are in {}",
+        "seed {}: {} findings; logs and stores are in {} and {}",
         plan.seed,
         wrong.len(),
-        app.keep().display()
+        app.keep().display(),
+        place.keep()
     );
     ExitCode::FAILURE
 }
@@ -92,6 +102,10 @@ fn go(plan: &Plan, app: &App, place: &mut Place) -> (Tally, Vec<String>) {
         while begun.elapsed() < at {
             sleep(TICK);
             fleet.watch();
+            if place.watch() {
+                println!("{:8.3} s  the broker has died", begun.elapsed().as_secs_f64());
+                fleet.tally.deaths += 1;
+            }
             if counted.elapsed() > Duration::from_millis(500) {
                 fleet.count_all();
                 counted = Instant::now();
@@ -100,11 +114,15 @@ fn go(plan: &Plan, app: &App, place: &mut Place) -> (Tally, Vec<String>) {
         println!("{:8.3} s  {act:?}", begun.elapsed().as_secs_f64());
         perform(&act, &mut fleet, place);
     }
+    place.watch();
     place.restore();
+    place.proxy.faults().clear();
+    place.die("");
+    fleet.tally.faults = place.proxy.faults().strikes();
     fleet.calm();
     let sent = feed.stop();
     println!("{:8.3} s  calm; {sent} orders are sent", begun.elapsed().as_secs_f64());
-    if let Err(stuck) = wait_until_processed(app, &mut fleet) {
+    if let Err(stuck) = wait_until_processed(app, &mut fleet, place) {
         return (fleet.end(), vec![stuck]);
     }
     println!("{:8.3} s  everything is processed", begun.elapsed().as_secs_f64());
@@ -133,10 +151,12 @@ fn perform(act: &Act, fleet: &mut Fleet<'_>, place: &mut Place) {
             fleet.tally.outages += 1;
         }
         Act::RestoreBroker => place.restore(),
+        Act::Die(at) => place.die(at),
+        Act::Fault(fault) => place.proxy.faults().add(fault.parse().unwrap()),
     }
 }
 
-fn wait_until_processed(app: &App, fleet: &mut Fleet<'_>) -> Result<(), String> {
+fn wait_until_processed(app: &App, fleet: &mut Fleet<'_>, place: &mut Place) -> Result<(), String> {
     let begun = Instant::now();
     let mut in_a_row = 0;
     // Twice: what an agent sends may be on its way while its own source is at the end.
@@ -147,6 +167,7 @@ fn wait_until_processed(app: &App, fleet: &mut Fleet<'_>) -> Result<(), String> 
         }
         sleep(Duration::from_millis(300));
         fleet.watch();
+        place.watch();
         in_a_row = if app.is_processed() { in_a_row + 1 } else { 0 };
     }
     Ok(())
@@ -154,27 +175,57 @@ fn wait_until_processed(app: &App, fleet: &mut Fleet<'_>) -> Result<(), String> 
 
 impl Place {
     fn start(plan: &Plan) -> Self {
-        match &plan.cluster {
-            Some(address) => Self { address: address.clone(), ours: None },
+        let (ours, broker) = match &plan.cluster {
+            Some(address) => (None, address.clone()),
             None => {
                 let folder = tempfile::tempdir().unwrap();
                 let process = BrokerProcess::start(folder.path(), 0);
                 let address = process.address.clone();
-                Self { address, ours: Some((folder, Some(process))) }
+                (Some((folder, Some(process))), address)
             }
-        }
+        };
+        let (proxy, address) = Proxy::start(&broker);
+        Self { address, proxy, broker, ours }
     }
 
     fn cut(&mut self) {
-        if let Some((_, process)) = &mut self.ours {
-            *process = None;
+        match &mut self.ours {
+            Some((_, process)) => *process = None,
+            None => self.proxy.cut(),
         }
     }
 
     fn restore(&mut self) {
+        self.proxy.restore();
         if let Some((folder, process @ None)) = &mut self.ours {
-            let port = self.address.rsplit(':').next().unwrap().parse().unwrap();
+            let port = self.broker.rsplit(':').next().unwrap().parse().unwrap();
             *process = Some(BrokerProcess::start(folder.path(), port));
         }
+    }
+
+    /// Keeps its files for somebody to look at.
+    fn keep(&mut self) -> String {
+        self.ours.as_mut().map_or(self.broker.clone(), |(folder, _)| {
+            folder.disable_cleanup(true);
+            folder.path().display().to_string()
+        })
+    }
+
+    /// Our broker dies at a moment; a cluster that is somebody else's does not.
+    fn die(&mut self, at: &str) {
+        if let Some((_, Some(process))) = &mut self.ours {
+            process.arm(at);
+        }
+    }
+
+    /// Brings a broker back that has died; whether it had.
+    fn watch(&mut self) -> bool {
+        let process = self.ours.as_mut().and_then(|(_, process)| process.as_mut());
+        let died = process.is_some_and(BrokerProcess::is_dead);
+        if died {
+            self.cut();
+            self.restore();
+        }
+        died
     }
 }
