@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::groups::Groups;
-use crate::server::{Connections, Shared, accept, tick};
+use crate::server::{Connections, Shared, accept, clean, tick};
 use crate::state::State;
 use crate::{Config, Error, Faults};
 
@@ -72,6 +72,8 @@ impl Broker {
         broker.spawn("broker-accept", move || accept(&shared, &connections, &listener))?;
         let shared = Arc::clone(&broker.shared);
         broker.spawn("broker-timer", move || tick(&shared))?;
+        let shared = Arc::clone(&broker.shared);
+        broker.spawn("broker-cleaner", move || clean(&shared))?;
         tracing::info!(%address, data = ?broker.shared.config.data, "development broker is ready");
         Ok(broker)
     }

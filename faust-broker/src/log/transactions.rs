@@ -10,7 +10,7 @@ pub(crate) struct Aborted {
     pub(crate) producer_id: i64,
     pub(crate) first_offset: i64,
     /// The offset of the marker.
-    last_offset: i64,
+    pub(crate) last_offset: i64,
 }
 
 /// What a partition knows of its transactions. All of it follows from the batches in the log.
@@ -54,6 +54,11 @@ impl Transactions {
         let from = self.aborted.partition_point(|aborted| aborted.last_offset < start);
         let reaching = self.aborted.iter().skip(from);
         reaching.filter(|aborted| aborted.first_offset < end).copied().collect()
+    }
+
+    /// Drops the transactions whose markers, by producer and offset, are gone.
+    pub(crate) fn forget_ended(&mut self, markers: &[(i64, i64)]) {
+        self.aborted.retain(|it| !markers.contains(&(it.producer_id, it.last_offset)));
     }
 
     /// Drops what lies before the start of the log.

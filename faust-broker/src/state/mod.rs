@@ -110,6 +110,25 @@ impl State {
         Ok(Appended { base_offset, log_append_time, log_start: log.bounds().start })
     }
 
+    /// Deletes what is behind the retention of its topic.
+    pub(crate) fn retain(&mut self, now: i64) {
+        let mut deletions = Vec::new();
+        for (name, topic) in self.topics.iter() {
+            let settings = &topic.settings;
+            let age = settings.retention("retention.ms").and_then(|age| i64::try_from(age).ok());
+            let bytes = settings.retention("retention.bytes");
+            for (partition, log) in (0..).zip(&topic.partitions) {
+                let before = log.retained_from(age.map(|age| now.saturating_sub(age)), bytes);
+                if before > log.bounds().start {
+                    let topic = name.clone();
+                    deletions.push(Entry::RecordsDeleted { topic, partition, before });
+                }
+            }
+        }
+        // A deletion that cannot be written is tried again.
+        deletions.into_iter().for_each(|entry| drop(self.record(entry)));
+    }
+
     /// Removes a topic and its files.
     pub(crate) fn delete_topic(&mut self, name: &str) -> Result<(), ResponseError> {
         let topic = self.topics.get(name).ok_or(ResponseError::UnknownTopicOrPartition)?;
@@ -135,6 +154,8 @@ impl State {
             Entry::TopicConfigured { name, configs } => {
                 if let Some(topic) = self.topics.get_mut(&name) {
                     topic.settings = Settings::new(configs);
+                    let roll = topic.settings.roll(self.segment_bytes);
+                    topic.partitions.iter_mut().for_each(|log| log.set_roll(roll));
                 }
             }
             Entry::TopicDeleted { name } => {
@@ -195,7 +216,7 @@ impl State {
         let home = self.disk.as_ref().map(|disk| disk.folder.topic(name, topic.id));
         for partition in topic.partition_count()..partitions {
             let folder = home.as_ref().map(|home| home.join(partition.to_string()));
-            topic.partitions.push(Log::new(folder, self.segment_bytes));
+            topic.partitions.push(Log::new(folder, topic.settings.roll(self.segment_bytes)));
         }
     }
 
