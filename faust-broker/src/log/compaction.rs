@@ -226,8 +226,8 @@ impl Filter<'_> {
                 let kept: Vec<_> =
                     records(bytes).filter(|record| self.stays(header, record, expired)).collect();
                 let tombstones = kept.iter().any(|record| record.is_tombstone);
-                let horizon = (tombstones && header.delete_horizon().is_none())
-                    .then_some(self.plan.horizon);
+                let horizon =
+                    (tombstones && header.delete_horizon().is_none()).then_some(self.plan.horizon);
                 if kept.len() == all && horizon.is_none() {
                     Some(Batch::sealed(batch.into()).ok_or_else(broken)?)
                 } else {

@@ -68,7 +68,8 @@ impl Producers {
 
     /// Where the last batch of each producer begins.
     pub(crate) fn last_offsets(&self) -> HashMap<i64, i64> {
-        let last = |(id, producer): (&i64, &Producer)| Some((*id, producer.batches.back()?.base_offset));
+        let last =
+            |(id, producer): (&i64, &Producer)| Some((*id, producer.batches.back()?.base_offset));
         self.0.iter().filter_map(last).collect()
     }
 

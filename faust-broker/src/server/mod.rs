@@ -1,7 +1,7 @@
 //! Frames in, answers out: the listener, a thread for each connection, and a timer.
 
-pub(crate) mod connection;
 mod cleaner;
+pub(crate) mod connection;
 mod connections;
 mod timer;
 
@@ -12,8 +12,8 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use crate::Config;
 use crate::faults::Faults;
 use crate::state::State;
-pub(crate) use connections::{Connections, accept};
 pub(crate) use cleaner::clean;
+pub(crate) use connections::{Connections, accept};
 pub(crate) use timer::tick;
 
 /// What all threads share.

@@ -67,6 +67,9 @@ impl Control {
                         self.stop_tasks(&all, true).await;
                         self.member.answer();
                     }
+                    MemberEvent::Expelled => {
+                        self.stop_tasks(&all, true).await;
+                    }
                     MemberEvent::Failed(_) => {}
                 }
             }
@@ -114,6 +117,12 @@ impl Control {
                 }
                 self.learn_plan();
                 self.member.answer();
+            }
+            MemberEvent::Expelled => {
+                tracing::warn!("the group has taken this worker in anew: its tasks start again");
+                let all = std::mem::take(&mut self.running);
+                self.worker.assigned(BTreeSet::new());
+                self.stop_tasks(&all, true).await;
             }
             MemberEvent::Failed(error) => {
                 tracing::warn!(%error, "the group cannot be followed at the moment");

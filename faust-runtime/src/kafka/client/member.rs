@@ -115,6 +115,7 @@ impl Member for Membership {
                         let partitions = partitions.into_iter().map(from_tp).collect();
                         MemberEvent::Revoked { partitions, lost }
                     }
+                    Some(native::MemberEvent::Expelled) => MemberEvent::Expelled,
                     Some(native::MemberEvent::Error(error)) => {
                         MemberEvent::Failed(failed("the group", error))
                     }
