@@ -125,8 +125,10 @@ impl State {
                 }
             }
         }
-        // A deletion that cannot be written is tried again.
-        deletions.into_iter().for_each(|entry| drop(self.record(entry)));
+        for entry in deletions {
+            // It says so if it cannot be written, and is tried again.
+            let _ = self.record(entry);
+        }
     }
 
     /// Removes a topic and its files.
