@@ -113,21 +113,37 @@ impl Control {
                         ?stopping,
                         "handing over takes too long: what is not committed runs elsewhere"
                     );
-                    self.stop_tasks(&stopping, true).await;
+                    self.give_up(&stopping).await;
                 }
                 self.learn_plan();
                 self.member.answer();
             }
             MemberEvent::Expelled => {
                 tracing::warn!("the group has taken this worker in anew: its tasks start again");
-                let all = std::mem::take(&mut self.running);
-                self.worker.assigned(BTreeSet::new());
-                self.stop_tasks(&all, true).await;
+                self.give_up_all().await;
             }
             MemberEvent::Failed(error) => {
                 tracing::warn!(%error, "the group cannot be followed at the moment");
             }
         }
+    }
+
+    /// Stops tasks that could not commit in time. They share their cuts with others, and those may be unable to commit
+    /// as well: a group that has put this worker out, while it owed an answer, tells it so only after the answer. Then
+    /// nothing here is its own any more, and what is comes with the next assignment.
+    async fn give_up(&mut self, stopping: &BTreeSet<TaskId>) {
+        let patience = self.worker.settings.session_timeout;
+        if timeout(patience, self.stop_tasks(stopping, true)).await.is_err() {
+            tracing::warn!("nothing can be committed here: all tasks start again");
+            self.give_up_all().await;
+        }
+    }
+
+    /// Stops everything that runs; nothing of it is committed.
+    async fn give_up_all(&mut self) {
+        let all = std::mem::take(&mut self.running);
+        self.worker.assigned(BTreeSet::new());
+        self.stop_tasks(&all, true).await;
     }
 
     /// Stops tasks, all at once; each commits what it has done, unless it is lost.
