@@ -10,12 +10,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use bytes::Bytes;
 
 use super::Log;
-use super::transactions::Aborted;
 use crate::storage::batch::{Batch, Header};
 use crate::storage::records::{Record, plain, records};
 use crate::storage::rewrite::{with_horizon, with_records};
@@ -29,7 +29,8 @@ pub(crate) struct Plan {
     segment_bytes: u64,
     /// Base offsets and contents.
     sources: Vec<(i64, Piece)>,
-    aborted: Vec<Aborted>,
+    /// The offsets of each producer's aborted transactions, without their ends.
+    aborted: HashMap<i64, Vec<Range<i64>>>,
     /// The last offset of each producer: its batch stays, if only as a number.
     last_offsets: HashMap<i64, i64>,
     now: i64,
@@ -39,17 +40,15 @@ pub(crate) struct Plan {
 
 /// What came of a plan.
 #[derive(Debug)]
-pub(crate) struct Compacted {
-    groups: Vec<Group>,
-    /// Ends of aborted transactions that have gone: producer and offset.
-    ends: Vec<(i64, i64)>,
-}
+pub(crate) struct Compacted(Vec<Group>);
 
 /// A segment, and the base offsets of those in whose place it comes.
 #[derive(Debug)]
 struct Group {
     segment: Segment,
     replaces: Vec<i64>,
+    /// Ends of transactions that have gone: producer and offset.
+    ends: Vec<(i64, i64)>,
 }
 
 impl Log {
@@ -86,7 +85,7 @@ impl Log {
             folder: self.folder.clone(),
             segment_bytes: self.roll.bytes,
             sources: ripe.iter_mut().map(piece).collect::<Option<_>>()?,
-            aborted: self.transactions.aborted(i64::MIN, i64::MAX),
+            aborted: self.transactions.aborted_by_producer(),
             last_offsets: self.producers.last_offsets(),
             now,
             horizon: now.saturating_add(settings.number("delete.retention.ms")),
@@ -95,7 +94,7 @@ impl Log {
 
     /// Puts new segments into the old ones' places, unless those have gone meanwhile.
     pub(crate) fn install(&mut self, compacted: Compacted) -> io::Result<()> {
-        for Group { mut segment, replaces } in compacted.groups {
+        for Group { mut segment, replaces, ends } in compacted.0 {
             let bases = self.segments.iter().map(|old| old.base_offset);
             let at = bases.clone().position(|base| Some(&base) == replaces.first());
             let at = at.filter(|at| bases.skip(*at).take(replaces.len()).eq(replaces.clone()));
@@ -109,9 +108,9 @@ impl Log {
             let old = self.segments.splice(at..at + replaces.len(), [segment]);
             // The first one's file is the new one's by now.
             old.skip(1).collect::<Vec<_>>().into_iter().for_each(Segment::remove);
+            // A reader that is told of an aborted transaction waits for its end.
+            self.transactions.forget_ended(&ends);
         }
-        // A reader that is told of an aborted transaction waits for its end.
-        self.transactions.forget_ended(&compacted.ends);
         Ok(())
     }
 }
@@ -124,26 +123,27 @@ impl Plan {
             self.note_keys(&piece.clone().read()?, &mut latest);
         }
         let mut filter = Filter { plan: &self, latest, kept: HashSet::new(), opaque: false };
-        let (mut groups, mut ends): (Vec<Group>, _) = (Vec::new(), Vec::new());
+        let mut groups: Vec<Group> = Vec::new();
         for (base_offset, piece) in &self.sources {
-            let kept = filter.kept(&piece.clone().read()?, &mut ends)?;
+            let (kept, ends) = filter.kept(&piece.clone().read()?)?;
             let size: u64 = kept.iter().map(|batch| batch.header.size as u64).sum();
             let fits = |group: &&mut Group| group.segment.size + size <= self.segment_bytes;
             let group = match groups.last_mut().filter(fits) {
                 Some(group) => group,
                 None => {
                     let segment = Segment::draft(*base_offset, self.folder.as_deref())?;
-                    groups.push(Group { segment, replaces: Vec::new() });
+                    groups.push(Group { segment, replaces: Vec::new(), ends: Vec::new() });
                     #[expect(clippy::expect_used, reason = "the line above pushes one")]
                     groups.last_mut().expect("a group")
                 }
             };
             group.replaces.push(*base_offset);
+            group.ends.extend(ends);
             for batch in kept {
                 group.segment.append(batch)?;
             }
         }
-        Ok(Compacted { groups, ends })
+        Ok(Compacted(groups))
     }
 
     fn note_keys(&self, segment: &Bytes, latest: &mut HashMap<Vec<u8>, i64>) {
@@ -160,11 +160,8 @@ impl Plan {
     }
 
     fn is_aborted(&self, header: &Header) -> bool {
-        header.is_transactional()
-            && self.aborted.iter().any(|aborted| {
-                aborted.producer_id == header.producer_id
-                    && (aborted.first_offset..aborted.last_offset).contains(&header.base_offset)
-            })
+        let aborted = self.aborted.get(&header.producer_id).filter(|_| header.is_transactional());
+        aborted.is_some_and(|ranges| ranges.iter().any(|range| range.contains(&header.base_offset)))
     }
 }
 
@@ -179,8 +176,9 @@ struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    fn kept(&mut self, segment: &Bytes, ends: &mut Vec<(i64, i64)>) -> io::Result<Vec<Batch>> {
-        let mut kept = Vec::new();
+    /// What stays of a segment, and the ends of transactions that do not.
+    fn kept(&mut self, segment: &Bytes) -> io::Result<(Vec<Batch>, Vec<(i64, i64)>)> {
+        let (mut kept, mut ends) = (Vec::new(), Vec::new());
         for (header, batch) in batches(segment) {
             let stays = if header.is_control() {
                 let stays = self.end(&header, batch)?;
@@ -193,7 +191,7 @@ impl Filter<'_> {
             };
             kept.extend(stays);
         }
-        Ok(kept)
+        Ok((kept, ends))
     }
 
     /// The end of a transaction stays as long as one of its records, and then until its horizon.

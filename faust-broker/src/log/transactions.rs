@@ -1,6 +1,7 @@
 //! The transactions in one partition: which are open, and which were aborted where.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::storage::batch::{Header, Marker};
 
@@ -10,7 +11,7 @@ pub(crate) struct Aborted {
     pub(crate) producer_id: i64,
     pub(crate) first_offset: i64,
     /// The offset of the marker.
-    pub(crate) last_offset: i64,
+    last_offset: i64,
 }
 
 /// What a partition knows of its transactions. All of it follows from the batches in the log.
@@ -54,6 +55,15 @@ impl Transactions {
         let from = self.aborted.partition_point(|aborted| aborted.last_offset < start);
         let reaching = self.aborted.iter().skip(from);
         reaching.filter(|aborted| aborted.first_offset < end).copied().collect()
+    }
+
+    /// The offsets of each producer's aborted transactions, without their markers.
+    pub(crate) fn aborted_by_producer(&self) -> HashMap<i64, Vec<Range<i64>>> {
+        let mut ranges: HashMap<_, Vec<_>> = HashMap::new();
+        for Aborted { producer_id, first_offset, last_offset } in &self.aborted {
+            ranges.entry(*producer_id).or_default().push(*first_offset..*last_offset);
+        }
+        ranges
     }
 
     /// Drops the transactions whose markers, by producer and offset, are gone.

@@ -116,6 +116,8 @@ impl Member for Membership {
                         MemberEvent::Revoked { partitions, lost }
                     }
                     Some(native::MemberEvent::Expelled) => MemberEvent::Expelled,
+                    // The client says this itself, once in a while; it comes forty times a second.
+                    Some(native::MemberEvent::Error(native::Error::Unreachable { .. })) => continue,
                     Some(native::MemberEvent::Error(error)) => {
                         MemberEvent::Failed(failed("the group", error))
                     }
