@@ -223,7 +223,7 @@ fn a_broker_that_is_killed_while_it_compacts_has_every_latest_record() {
     let topic = process.cluster.topic("killed", 1, &EAGER);
     let mut expected = BTreeMap::new();
     let mut end = 0;
-    for round in 0..8 {
+    for round in 0..5 {
         let producer = process.cluster.producer(&[("compression.type", "lz4")]);
         for step in 0..10 {
             for key in 0..200 {
@@ -234,7 +234,7 @@ fn a_broker_that_is_killed_while_it_compacts_has_every_latest_record() {
                 end += 1;
             }
             producer.settle();
-            sleep(Duration::from_millis(100 + 13 * round));
+            sleep(Duration::from_millis(60 + 13 * round));
         }
         process.restart();
         let seen = process.cluster.read(&topic, 1, "read_committed");
