@@ -8,9 +8,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::groups::Groups;
-use crate::server::{Connections, Shared, accept, tick};
+use crate::server::{Connections, Shared, accept, clean, tick};
 use crate::state::State;
-use crate::{Config, Error};
+use crate::{Config, Error, Faults};
 
 /// A running broker. It stops when it is dropped.
 ///
@@ -72,6 +72,8 @@ impl Broker {
         broker.spawn("broker-accept", move || accept(&shared, &connections, &listener))?;
         let shared = Arc::clone(&broker.shared);
         broker.spawn("broker-timer", move || tick(&shared))?;
+        let shared = Arc::clone(&broker.shared);
+        broker.spawn("broker-cleaner", move || clean(&shared))?;
         tracing::info!(%address, data = ?broker.shared.config.data, "development broker is ready");
         Ok(broker)
     }
@@ -100,6 +102,20 @@ impl Broker {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.shared.address
+    }
+
+    /// What goes wrong here on purpose, to test clients with: nothing, until it is told.
+    ///
+    /// ```
+    /// # use faust_broker::{Broker, Config};
+    /// let broker = Broker::start(Config::default())?;
+    /// // Every fifth produce takes a second longer.
+    /// broker.faults().add("Produce delay=1s every=5".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
     }
 
     /// Stops the broker: closes the port and all connections, and gives the data folder back.

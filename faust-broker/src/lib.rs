@@ -2,8 +2,8 @@
 //!
 //! It serves development, examples and tests. Topics, groups (classic and KIP-848), idempotence
 //! and transactions behave as on Apache Kafka; there is one node, no replication, no security and
-//! no fsync: what it acknowledged survives a killed process, not a power cut. It keeps every record
-//! until DeleteRecords or the deletion of its topic: retention and compaction are not applied.
+//! no fsync: what it acknowledged survives a killed process, not a power cut. Compacted topics are
+//! compacted; records are deleted by age or size only in topics that set a retention of their own.
 //!
 //! ```
 //! use faust_broker::{Broker, Config};
@@ -30,6 +30,7 @@ mod api;
 mod broker;
 mod config;
 mod error;
+mod faults;
 mod groups;
 mod log;
 mod server;
@@ -41,3 +42,6 @@ mod transactions;
 pub use broker::Broker;
 pub use config::Config;
 pub use error::Error;
+#[doc(hidden)]
+pub use faults::refusal;
+pub use faults::{Effect, Fault, FaultError, Faults};

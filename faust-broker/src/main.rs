@@ -3,9 +3,11 @@
 //! It ends with 0 after Ctrl-C or SIGTERM, with 1 when it cannot start, with 2 on wrong usage.
 
 use std::error::Error as _;
+use std::io::stdin;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::channel;
+use std::thread;
 
 use clap::Parser;
 use faust_broker::{Broker, Config, Error};
@@ -24,10 +26,13 @@ struct Arguments {
     /// Partitions of a topic that is created without saying how many
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
+    /// For tests: takes faults from the standard input, one a line
+    #[arg(long, hide = true)]
+    faults: bool,
 }
 
 fn main() -> ExitCode {
-    let Arguments { port, data, partitions } = Arguments::parse();
+    let Arguments { port, data, partitions, faults } = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
@@ -53,6 +58,10 @@ fn main() -> ExitCode {
         }
     };
     println!("development broker ready on {}", broker.bootstrap_servers());
+    if faults {
+        let faults = broker.faults().clone();
+        thread::spawn(move || faults.follow(stdin().lock()));
+    }
     // An error means that the handler is gone, and with it the way to stop otherwise.
     let _ = stopped.recv();
     broker.stop();

@@ -35,6 +35,14 @@ pub enum Error {
         /// Why it is refused.
         reason: String,
     },
+    /// Another reader of the same client has the partition.
+    #[error("{topic}[{partition}] is being read already; drop the other reader first")]
+    OpenAlready {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
     /// Nobody answered in time.
     #[error(
         "{what}: no answer within {after:?}; check that the brokers run and that `bootstrap.servers` names them"

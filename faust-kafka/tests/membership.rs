@@ -249,6 +249,42 @@ fn a_member_that_nobody_polls_loses_its_partitions_and_comes_back() {
     eventually("assigned again", || assigned(&member));
 }
 
+/// As it is when a process was frozen, and the group put it out, while it owed an answer: no heartbeat tells it that its
+/// partitions are lost, but the group takes it in under another id. (librdkafka notices for members that are not static.)
+#[test]
+fn a_member_that_is_taken_in_anew_learns_that_others_may_have_had_its_partitions() {
+    let broker = faust_broker::Broker::start(faust_broker::Config::default()).unwrap();
+    let config = Config::new(broker.bootstrap_servers());
+    let topic = faust_kafka::NewTopic::new("words", 2);
+    for created in faust_kafka::Admin::new(&config).unwrap().create_topics(&[topic], SOON).unwrap()
+    {
+        created.unwrap();
+    }
+    let strategy = Strategy::Assignor(Even::saying("expelled"));
+    let member = Member::new(&config, "group", Some("worker"), &["words"], strategy).unwrap();
+    let next = || {
+        let mut event = None;
+        eventually("an event", || {
+            event = member.poll(Duration::from_millis(20));
+            event.is_some()
+        });
+        event.unwrap()
+    };
+    assert!(matches!(next(), MemberEvent::Assigned(all) if all.len() == 2));
+    assert!(member.group_metadata().is_err(), "its owner has not taken note yet");
+    member.answer().unwrap();
+    let before = member.group_metadata().unwrap();
+
+    broker.faults().add("JoinGroup error=25 nth=1".parse().unwrap());
+    member.rejoin().unwrap();
+    let event = next();
+    assert!(matches!(event, MemberEvent::Expelled), "{event:?}");
+    assert!(member.group_metadata().is_err(), "what was done before cannot be committed");
+    assert!(matches!(next(), MemberEvent::Assigned(_)));
+    member.answer().unwrap();
+    assert_ne!(member.group_metadata().unwrap().member(), before.member());
+}
+
 #[test]
 fn of_two_static_members_of_a_name_the_newer_wins() {
     let (topic, group) = (topic(2), unique("group"));

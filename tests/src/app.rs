@@ -18,6 +18,8 @@ pub struct App {
     sources: &'static [&'static str],
     id: String,
     settings: Vec<(String, String)>,
+    /// Further variables of its processes.
+    variables: Vec<(String, String)>,
     folder: TempDir,
     topics: OnceCell<Topics>,
     /// Its processes make the development broker among themselves.
@@ -66,6 +68,7 @@ impl App {
             sources,
             id,
             settings: settings.map(|(name, value)| (name.to_string(), value)).into(),
+            variables: Vec::new(),
             folder: tempfile::tempdir().unwrap(),
             topics: OnceCell::new(),
             shares,
@@ -77,6 +80,12 @@ impl App {
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives a variable of the environment to all processes from now on.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
         self
     }
 
@@ -95,6 +104,12 @@ impl App {
         self.folder.path()
     }
 
+    /// Keeps that folder for somebody to look at.
+    pub fn keep(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
     /// The data folder of worker `n`.
     pub fn data(&self, n: usize) -> PathBuf {
         let name = if self.shares { "data".into() } else { format!("data-{n}") };
@@ -107,6 +122,7 @@ impl App {
         for (name, value) in &self.settings {
             command.env(format!("FAUST_{}", name.to_uppercase()), value);
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -13,7 +13,9 @@
 
 mod app;
 mod broker;
+pub mod chaos;
 mod load;
+mod proxy;
 mod text;
 mod topics;
 mod worker;
@@ -21,6 +23,7 @@ mod worker;
 pub use app::{App, Finished};
 pub use broker::BrokerProcess;
 pub use load::{Arrivals, Load, longest_gap, preload};
+pub use proxy::Proxy;
 pub use text::{assert_rows, counted, letters, lines, words};
 pub use topics::{Record, is_development_broker};
 pub use worker::Worker;
@@ -47,10 +50,13 @@ pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 /// `FAUST_TEST_SEED` gives other moments.
 pub fn moment(seed: u64, n: u64, below: u64) -> Duration {
     let other: u64 = std::env::var("FAUST_TEST_SEED").map_or(0, |seed| seed.parse().unwrap());
-    // SplitMix64.
-    let mut x = seed.wrapping_add(other << 8);
-    x = x.wrapping_add((n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    Duration::from_millis(split_mix(seed.wrapping_add(other << 8), n) % below)
+}
+
+/// The `n`-th number of a seed, by SplitMix64.
+pub(crate) fn split_mix(seed: u64, n: u64) -> u64 {
+    let mut x = seed.wrapping_add((n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    Duration::from_millis((x ^ (x >> 31)) % below)
+    x ^ (x >> 31)
 }

@@ -171,6 +171,10 @@ impl Topics {
     }
 }
 
+/// Bytes that are no text are escaped, so that different ones stay different.
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    match str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => bytes.escape_ascii().to_string(),
+    }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 /// A running worker. It is killed when it is dropped.
 pub struct Worker {
@@ -35,12 +36,20 @@ impl Worker {
 
     /// Where it answers, once it has said so.
     fn url(&self, path: &str) -> String {
-        let endpoint = eventually("the screen", || {
-            let printed = self.printed();
-            let line = printed.lines().find_map(|line| line.trim().strip_prefix("web "))?;
-            printed.contains("commits").then(|| line.trim().to_string())
-        });
-        format!("{endpoint}{path}")
+        format!("{}{path}", eventually("the screen", || self.endpoint()))
+    }
+
+    fn endpoint(&self) -> Option<String> {
+        let printed = self.printed();
+        let line = printed.lines().find_map(|line| line.trim().strip_prefix("web "))?;
+        printed.contains("commits").then(|| line.trim().to_string())
+    }
+
+    /// What it says about itself, if it answers at once.
+    pub fn status_now(&self) -> Option<Value> {
+        let client = Client::builder().timeout(Duration::from_millis(300)).build().unwrap();
+        let answer = client.get(format!("{}/status.json", self.endpoint()?)).send().ok()?;
+        serde_json::from_str(&answer.text().ok()?).ok()
     }
 
     /// Waits until it has started: it has joined, and its tasks run.
@@ -133,6 +142,11 @@ impl Worker {
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// How it ended, if it has: its exit code; none for a signal.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().unwrap().map(|status| status.code())
     }
 
     /// Waits until it ends; its exit code.

@@ -1,12 +1,13 @@
 //! One partition: its segments, who produced what last, and which transactions are open in it.
 
+pub(crate) mod compaction;
 pub(crate) mod producers;
 pub(crate) mod transactions;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::ResponseError;
 
@@ -20,7 +21,7 @@ use transactions::{Aborted, Transactions};
 #[derive(Debug)]
 pub(crate) struct Log {
     folder: Option<PathBuf>,
-    segment_bytes: u64,
+    roll: Roll,
     segments: Vec<Segment>,
     /// The first offset that may be read.
     start_offset: i64,
@@ -28,8 +29,17 @@ pub(crate) struct Log {
     next_offset: i64,
     producers: Producers,
     transactions: Transactions,
+    /// The segments before this offset are compacted.
+    compacted_before: i64,
     /// Fetches that wait for this partition to move.
     waiting: Vec<Arc<Condvar>>,
+}
+
+/// When a segment is closed and the next one begun.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Roll {
+    pub(crate) bytes: u64,
+    pub(crate) after: Duration,
 }
 
 /// Which records a reader may see.
@@ -64,16 +74,17 @@ pub(crate) struct Bounds {
 
 impl Log {
     /// An empty log; with a folder it is kept in files there.
-    pub(crate) fn new(folder: Option<PathBuf>, segment_bytes: u64) -> Self {
+    pub(crate) fn new(folder: Option<PathBuf>, roll: Roll) -> Self {
         let first = Segment::new(0, folder.as_deref());
         Self {
             folder,
-            segment_bytes,
+            roll,
             segments: vec![first],
             start_offset: 0,
             next_offset: 0,
             producers: Producers::default(),
             transactions: Transactions::default(),
+            compacted_before: 0,
             waiting: Vec::new(),
         }
     }
@@ -83,8 +94,14 @@ impl Log {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         let files = segment_files(&folder)?;
         let last = files.last().copied();
-        let mut segments = Vec::with_capacity(files.len());
+        let mut segments: Vec<Segment> = Vec::with_capacity(files.len());
+        let mut end = 0;
         for base_offset in files {
+            // It was merged into the one before it, by a broker that was killed before it could remove it.
+            if base_offset < end {
+                Segment::new(base_offset, Some(&folder)).remove();
+                continue;
+            }
             let (producers, transactions) = (&mut self.producers, &mut self.transactions);
             let next_offset = &mut self.next_offset;
             *next_offset = (*next_offset).max(base_offset);
@@ -92,8 +109,9 @@ impl Log {
             let segment = Segment::recover(base_offset, &folder, is_last, |header, body| {
                 producers.note(header);
                 transactions.note(header, marker_of(body));
-                *next_offset = header.next_offset();
+                end = header.next_offset();
             })?;
+            *next_offset = (*next_offset).max(end);
             segments.push(segment);
         }
         self.start_offset =
@@ -105,6 +123,29 @@ impl Log {
         self.segments = segments;
         self.drop_segments();
         Ok(())
+    }
+
+    /// Changes when segments are closed.
+    pub(crate) fn set_roll(&mut self, roll: Roll) {
+        self.roll = roll;
+    }
+
+    /// Where the log is to begin so that it keeps what a topic's retention asks for: at a segment's beginning.
+    pub(crate) fn retained_from(&self, not_before: Option<i64>, bytes: Option<u64>) -> i64 {
+        let bounds = self.bounds();
+        let mut size: u64 = self.segments.iter().map(|segment| segment.size).sum();
+        let mut from = bounds.start;
+        // The last segment stays: records come into it.
+        for (segment, next) in self.segments.iter().zip(self.segments.iter().skip(1)) {
+            let too_old = not_before.is_some_and(|time| segment.max_timestamp < time);
+            let too_many = bytes.is_some_and(|bytes| size - segment.size >= bytes);
+            if !(too_old || too_many) || next.base_offset > bounds.last_stable {
+                break;
+            }
+            size -= segment.size;
+            from = from.max(next.base_offset);
+        }
+        from
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -158,15 +199,13 @@ impl Log {
         if offset >= limit || (max_bytes == 0 && !at_least_one) {
             return Ok(nothing);
         }
-        let (segment, next_base) =
-            self.segment_of(offset).ok_or(ResponseError::KafkaStorageError)?;
-        let range = |segment: &mut Segment| {
-            let start = segment.position(offset)?;
+        let found = self.segment_from(offset).map_err(|error| failed("read", &error))?;
+        let Some((segment, start, next_base)) = found else { return Ok(nothing) };
+        let end = |segment: &mut Segment| {
             let visible = if limit < next_base { segment.position(limit)? } else { segment.size };
-            let end = segment.boundary(start, start + max_bytes as u64)?.min(visible);
-            io::Result::Ok((start, end))
+            io::Result::Ok(segment.boundary(start, start + max_bytes as u64)?.min(visible))
         };
-        let (start, end) = range(segment).map_err(|error| failed("read", &error))?;
+        let end = end(segment).map_err(|error| failed("read", &error))?;
         let size = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
         if size == 0 || (size > max_bytes && !at_least_one) {
             return Ok(nothing);
@@ -248,7 +287,8 @@ impl Log {
     /// The segment that takes the next batch.
     fn active(&mut self, header: &Header) -> &mut Segment {
         let is_full = |segment: &Segment| {
-            segment.size > 0 && segment.size + header.size as u64 > self.segment_bytes
+            let full = segment.size + header.size as u64 > self.roll.bytes;
+            segment.size > 0 && (full || segment.begun.elapsed() >= self.roll.after)
         };
         // One look by value keeps the borrow of the last segment short.
         let roll = self.segments.last().is_none_or(is_full);
@@ -259,11 +299,19 @@ impl Log {
         self.segments.last_mut().expect("a log has a segment")
     }
 
-    /// The segment that holds `offset`, and where the next one begins.
-    fn segment_of(&mut self, offset: i64) -> Option<(&mut Segment, i64)> {
+    /// The first segment with a batch that ends behind `offset`, that batch's position, and where the next segment
+    /// begins. After compaction it need not be the one that `offset` was in.
+    fn segment_from(&mut self, offset: i64) -> io::Result<Option<(&mut Segment, u64, i64)>> {
         let behind = self.segments.partition_point(|segment| segment.base_offset <= offset);
-        let next_base = self.segments.get(behind).map_or(i64::MAX, |next| next.base_offset);
-        Some((self.segments.get_mut(behind.checked_sub(1)?)?, next_base))
+        for index in behind.saturating_sub(1)..self.segments.len() {
+            let next_base = self.segments.get(index + 1).map_or(i64::MAX, |next| next.base_offset);
+            let Some(segment) = self.segments.get_mut(index) else { break };
+            let position = segment.position(offset)?;
+            if position < segment.size {
+                return Ok(self.segments.get_mut(index).map(|it| (it, position, next_base)));
+            }
+        }
+        Ok(None)
     }
 
     fn drop_segments(&mut self) {

@@ -66,6 +66,13 @@ impl Producers {
         }
     }
 
+    /// Where the last batch of each producer begins.
+    pub(crate) fn last_offsets(&self) -> HashMap<i64, i64> {
+        let last =
+            |(id, producer): (&i64, &Producer)| Some((*id, producer.batches.back()?.base_offset));
+        self.0.iter().filter_map(last).collect()
+    }
+
     /// Remembers a batch that is in the log.
     pub(crate) fn note(&mut self, header: &Header) {
         if header.producer_id < 0 {

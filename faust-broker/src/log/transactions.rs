@@ -1,6 +1,7 @@
 //! The transactions in one partition: which are open, and which were aborted where.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::storage::batch::{Header, Marker};
 
@@ -54,6 +55,20 @@ impl Transactions {
         let from = self.aborted.partition_point(|aborted| aborted.last_offset < start);
         let reaching = self.aborted.iter().skip(from);
         reaching.filter(|aborted| aborted.first_offset < end).copied().collect()
+    }
+
+    /// The offsets of each producer's aborted transactions, without their markers.
+    pub(crate) fn aborted_by_producer(&self) -> HashMap<i64, Vec<Range<i64>>> {
+        let mut ranges: HashMap<_, Vec<_>> = HashMap::new();
+        for Aborted { producer_id, first_offset, last_offset } in &self.aborted {
+            ranges.entry(*producer_id).or_default().push(*first_offset..*last_offset);
+        }
+        ranges
+    }
+
+    /// Drops the transactions whose markers, by producer and offset, are gone.
+    pub(crate) fn forget_ended(&mut self, markers: &[(i64, i64)]) {
+        self.aborted.retain(|it| !markers.contains(&(it.producer_id, it.last_offset)));
     }
 
     /// Drops what lies before the start of the log.

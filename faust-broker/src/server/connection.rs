@@ -9,6 +9,7 @@ use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::{Hangup, Shared};
 use crate::api::{self, Context};
+use crate::faults::{Effect, refusal};
 
 /// The largest request (Kafka's `socket.request.max.bytes`).
 const MAX_FRAME_BYTES: usize = 100 * 1024 * 1024;
@@ -22,7 +23,22 @@ pub(crate) fn serve(shared: &Shared, stream: &TcpStream) -> Result<(), Hangup> {
     let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, stream);
     let mut writer = stream;
     while let Some(frame) = read_frame(&mut reader)? {
-        if let Some(answer) = answer(shared, &host, frame)? {
+        let effect = shared.faults.strike(&frame);
+        let answer = match effect {
+            Some(Effect::Drop) => return Ok(()),
+            Some(Effect::Silence) => return listen_only(&mut reader),
+            Some(Effect::Error(code)) => refusal(&frame, code),
+            Some(Effect::Delay(_) | Effect::LoseAnswer) | None => {
+                if let Some(Effect::Delay(delay)) = effect {
+                    std::thread::sleep(delay);
+                }
+                answer(shared, &host, frame)?
+            }
+        };
+        if effect == Some(Effect::LoseAnswer) {
+            return Ok(());
+        }
+        if let Some(answer) = answer {
             match writer.write_all(&answer) {
                 Ok(()) => {}
                 Err(error) if is_gone(&error) => return Ok(()),
@@ -30,6 +46,12 @@ pub(crate) fn serve(shared: &Shared, stream: &TcpStream) -> Result<(), Hangup> {
             }
         }
     }
+    Ok(())
+}
+
+/// Takes requests and answers none, until the client has enough.
+fn listen_only(reader: &mut impl Read) -> Result<(), Hangup> {
+    while read_frame(reader)?.is_some() {}
     Ok(())
 }
 

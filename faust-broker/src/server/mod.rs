@@ -1,5 +1,6 @@
 //! Frames in, answers out: the listener, a thread for each connection, and a timer.
 
+mod cleaner;
 pub(crate) mod connection;
 mod connections;
 mod timer;
@@ -9,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::Config;
+use crate::faults::Faults;
 use crate::state::State;
+pub(crate) use cleaner::clean;
 pub(crate) use connections::{Connections, accept};
 pub(crate) use timer::tick;
 
@@ -18,6 +21,7 @@ pub(crate) use timer::tick;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) address: SocketAddr,
+    pub(crate) faults: Faults,
     pub(crate) stopping: AtomicBool,
     /// Rung once, when the broker stops; the timer sleeps on it.
     pub(crate) stopped: Condvar,
@@ -30,8 +34,14 @@ pub(crate) struct Hangup(pub(crate) String);
 
 impl Shared {
     pub(crate) fn new(config: Config, address: SocketAddr, state: State) -> Self {
-        let stopping = AtomicBool::new(false);
-        Self { config, address, stopping, stopped: Condvar::new(), state: Mutex::new(state) }
+        Self {
+            config,
+            address,
+            faults: state.faults.clone(),
+            stopping: AtomicBool::new(false),
+            stopped: Condvar::new(),
+            state: Mutex::new(state),
+        }
     }
 
     /// The state, unless the broker stops. A request that panicked may have left it half changed:

@@ -13,6 +13,7 @@ use kafka_protocol::ResponseError;
 use uuid::Uuid;
 
 use crate::Config;
+use crate::faults::Faults;
 use crate::groups::Groups;
 use crate::log::Log;
 use crate::storage::batch::Batch;
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
+    /// What goes wrong on purpose.
+    pub(crate) faults: Faults,
     next_producer_id: i64,
     segment_bytes: u64,
     /// `None` in memory.
@@ -107,6 +110,27 @@ impl State {
         Ok(Appended { base_offset, log_append_time, log_start: log.bounds().start })
     }
 
+    /// Deletes what is behind the retention of its topic.
+    pub(crate) fn retain(&mut self, now: i64) {
+        let mut deletions = Vec::new();
+        for (name, topic) in self.topics.iter() {
+            let settings = &topic.settings;
+            let age = settings.retention("retention.ms").and_then(|age| i64::try_from(age).ok());
+            let bytes = settings.retention("retention.bytes");
+            for (partition, log) in (0..).zip(&topic.partitions) {
+                let before = log.retained_from(age.map(|age| now.saturating_sub(age)), bytes);
+                if before > log.bounds().start {
+                    let topic = name.clone();
+                    deletions.push(Entry::RecordsDeleted { topic, partition, before });
+                }
+            }
+        }
+        for entry in deletions {
+            // It says so if it cannot be written, and is tried again.
+            let _ = self.record(entry);
+        }
+    }
+
     /// Removes a topic and its files.
     pub(crate) fn delete_topic(&mut self, name: &str) -> Result<(), ResponseError> {
         let topic = self.topics.get(name).ok_or(ResponseError::UnknownTopicOrPartition)?;
@@ -132,6 +156,8 @@ impl State {
             Entry::TopicConfigured { name, configs } => {
                 if let Some(topic) = self.topics.get_mut(&name) {
                     topic.settings = Settings::new(configs);
+                    let roll = topic.settings.roll(self.segment_bytes);
+                    topic.partitions.iter_mut().for_each(|log| log.set_roll(roll));
                 }
             }
             Entry::TopicDeleted { name } => {
@@ -192,7 +218,7 @@ impl State {
         let home = self.disk.as_ref().map(|disk| disk.folder.topic(name, topic.id));
         for partition in topic.partition_count()..partitions {
             let folder = home.as_ref().map(|home| home.join(partition.to_string()));
-            topic.partitions.push(Log::new(folder, self.segment_bytes));
+            topic.partitions.push(Log::new(folder, topic.settings.roll(self.segment_bytes)));
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use kafka_protocol::ResponseError;
 
 use super::{State, now_ms};
+use crate::faults::Moment;
 use crate::groups::Committer;
 use crate::groups::offsets::OffsetCommit;
 use crate::storage::batch::Marker;
@@ -228,6 +229,7 @@ impl State {
         let (producer_id, epoch) = (transaction.producer_id, transaction.epoch);
         let Phase::Prepared { touched, commit } = &mut transaction.phase else { return Ok(()) };
         let marker = if *commit { Marker::Commit } else { Marker::Abort };
+        self.faults.reach(Moment::Prepared);
         while let Some((topic, partition)) = touched.partitions.first() {
             // A deleted topic was taken out of the transaction, so the log is there.
             if let Ok(log) = self.topics.log(topic, *partition)
@@ -238,7 +240,11 @@ impl State {
                 done.map_err(|_| ResponseError::CoordinatorNotAvailable)?;
             }
             touched.partitions.pop_first();
+            if !touched.partitions.is_empty() {
+                self.faults.reach(Moment::BetweenMarkers);
+            }
         }
+        self.faults.reach(Moment::Marked);
         self.record(Entry::TransactionEnded { transactional_id: id.to_owned() })
     }
 }

@@ -9,14 +9,20 @@ pub(crate) const HEADER_BYTES: usize = 61;
 /// Bytes before the ones that `batch_length` counts: base offset and the length itself.
 const LENGTH_END: usize = 12;
 /// The checksum covers everything from the attributes on.
-const ATTRIBUTES_AT: usize = 21;
+pub(super) const ATTRIBUTES_AT: usize = 21;
+pub(super) const BASE_TIMESTAMP_AT: usize = 27;
 const CHECKSUM_AT: usize = 17;
-const MAX_TIMESTAMP_AT: usize = 35;
+pub(super) const MAX_TIMESTAMP_AT: usize = 35;
+pub(super) const COUNT_AT: usize = 57;
+const LENGTH_AT: usize = 8;
 
 const COMPRESSION: i16 = 0b111;
+const LZ4: i16 = 3;
 const LOG_APPEND_TIME: i16 = 0b1000;
 const TRANSACTIONAL: i16 = 0b1_0000;
 const CONTROL: i16 = 0b10_0000;
+/// The base timestamp is the delete horizon: see `rewrite`.
+const DELETE_HORIZON: i16 = 0b100_0000;
 
 /// How a transaction ended, as its control record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +100,21 @@ impl Header {
         self.attributes & COMPRESSION != 0
     }
 
+    pub(crate) fn is_lz4(&self) -> bool {
+        self.attributes & COMPRESSION == LZ4
+    }
+
+    /// From when on compaction may remove the tombstones of the batch, or its end of a transaction.
+    pub(crate) fn delete_horizon(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON != 0).then_some(self.base_timestamp)
+    }
+
+    /// The attributes of the batch when it is not compressed any more.
+    pub(super) fn plain_attributes(&self, has_horizon: bool) -> i16 {
+        let rest = self.attributes & !COMPRESSION;
+        if has_horizon { rest | DELETE_HORIZON } else { rest }
+    }
+
     pub(crate) fn has_log_append_time(&self) -> bool {
         self.attributes & LOG_APPEND_TIME != 0
     }
@@ -130,6 +151,15 @@ impl Batch {
             return Err(ResponseError::InvalidRecord);
         }
         Ok(Self { header, bytes: BytesMut::from(records) })
+    }
+
+    /// A batch out of its bytes, whose length and checksum are made to fit.
+    pub(crate) fn sealed(mut bytes: BytesMut) -> Option<Self> {
+        let length = i32::try_from(bytes.len().checked_sub(LENGTH_END)?).ok()?;
+        put_at(&mut bytes, LENGTH_AT, &length.to_be_bytes());
+        let checksum = crc32c::crc32c(bytes.get(ATTRIBUTES_AT..)?);
+        put_at(&mut bytes, CHECKSUM_AT, &checksum.to_be_bytes());
+        Some(Self { header: Header::parse(&bytes)?, bytes })
     }
 
     /// The control batch that ends a transaction in one partition.
@@ -230,7 +260,7 @@ fn put_small_varint(out: &mut BytesMut, value: i8) {
 }
 
 /// Overwrites bytes of a batch whose length was checked.
-fn put_at(bytes: &mut BytesMut, at: usize, value: &[u8]) {
+pub(super) fn put_at(bytes: &mut BytesMut, at: usize, value: &[u8]) {
     if let Some(place) = bytes.get_mut(at..at + value.len()) {
         place.copy_from_slice(value);
     }

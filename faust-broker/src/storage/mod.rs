@@ -4,5 +4,6 @@ pub(crate) mod batch;
 pub(crate) mod folder;
 pub(crate) mod journal;
 pub(crate) mod records;
+pub(crate) mod rewrite;
 pub(crate) mod segment;
 mod walk;

@@ -18,6 +18,8 @@ use super::walk::Walk;
 const BLOCK_BYTES: u64 = 4096;
 /// How much of a file is read at once while walking from header to header.
 const WALK_BYTES: usize = 4096;
+/// What the name of a draft ends in.
+const DRAFT: &str = "draft";
 const RECOVERY_BYTES: usize = 256 * 1024;
 
 /// A run of batches: where it begins, and the latest timestamp in it.
@@ -34,6 +36,8 @@ pub(crate) struct Segment {
     pub(crate) base_offset: i64,
     pub(crate) size: u64,
     pub(crate) max_timestamp: i64,
+    /// When it was made or read back.
+    pub(crate) begun: Instant,
     blocks: Vec<Block>,
     store: Store,
 }
@@ -47,7 +51,7 @@ enum Store {
 }
 
 /// Bytes of a segment, to be fetched without holding the broker's lock.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Piece {
     Memory(Vec<Bytes>),
     File { file: Arc<File>, position: u64, size: usize },
@@ -81,7 +85,32 @@ impl Segment {
             None => Store::Memory(Vec::new()),
             Some(folder) => Store::File { path: folder.join(file_name(base_offset)), open: None },
         };
-        Self { base_offset, size: 0, max_timestamp: -1, blocks: Vec::new(), store }
+        let begun = Instant::now();
+        Self { base_offset, size: 0, max_timestamp: -1, begun, blocks: Vec::new(), store }
+    }
+
+    /// An empty segment that is to take the place of others: its file has another name until it does.
+    pub(crate) fn draft(base_offset: i64, folder: Option<&Path>) -> io::Result<Self> {
+        let mut draft = Self::new(base_offset, folder);
+        if let Store::File { path, .. } = &mut draft.store {
+            *path = path.with_extension(DRAFT);
+            // What a killed broker left of an earlier one.
+            remove(path)?;
+            // It becomes a file even if nothing is to be in it.
+            draft.file()?;
+        }
+        Ok(draft)
+    }
+
+    /// Puts a draft into the place of the segment with its base offset.
+    pub(crate) fn install(&mut self) -> io::Result<()> {
+        if let Store::File { path, .. } = &mut self.store {
+            // A rename is all or nothing: a killed process leaves the old file or the new one.
+            let place = path.with_extension("log");
+            std::fs::rename(&*path, &place)?;
+            *path = place;
+        }
+        Ok(())
     }
 
     /// Reads a file back and shows every batch to `visit`. A torn end is cut off the last file;
@@ -236,8 +265,7 @@ impl Segment {
     /// Removes the file. Readers that hold it open finish undisturbed.
     pub(crate) fn remove(self) {
         if let Store::File { path, .. } = &self.store
-            && let Err(error) = std::fs::remove_file(path)
-            && error.kind() != io::ErrorKind::NotFound
+            && let Err(error) = remove(path)
         {
             tracing::error!(file = %path.display(), %error, "cannot remove a deleted partition file");
         }
@@ -305,12 +333,20 @@ impl Segment {
     }
 }
 
+/// Removes a file that may not be there.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Twenty digits, so that names sort as offsets do.
 fn file_name(base_offset: i64) -> String {
     format!("{base_offset:020}.log")
 }
 
-/// The base offsets of the segment files in a folder, in order.
+/// The base offsets of the segment files in a folder, in order. Drafts go: nobody finishes them.
 pub(crate) fn segment_files(folder: &Path) -> io::Result<Vec<i64>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -319,7 +355,12 @@ pub(crate) fn segment_files(folder: &Path) -> io::Result<Vec<i64>> {
     };
     let mut offsets = Vec::new();
     for entry in entries {
-        let name = entry?.file_name();
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == DRAFT) {
+            remove(&path)?;
+            continue;
+        }
+        let name = path.file_name().unwrap_or_default();
         let digits = name.to_str().and_then(|name| name.strip_suffix(".log"));
         offsets.extend(digits.and_then(|digits| digits.parse::<i64>().ok()));
     }

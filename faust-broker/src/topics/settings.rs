@@ -1,11 +1,16 @@
-//! A topic's settings: Kafka's names, types and defaults. The broker acts on `cleanup.policy` (for
-//! DeleteRecords), `max.message.bytes` and `message.timestamp.type`; the others are kept and told.
+//! A topic's settings: Kafka's names, types and defaults. The broker acts on `cleanup.policy` with
+//! what belongs to it (`delete.retention.ms`, `min.cleanable.dirty.ratio`, `min.compaction.lag.ms`,
+//! `retention.bytes`, `retention.ms`, `segment.bytes`, `segment.ms`), `max.message.bytes` and
+//! `message.timestamp.type`; the others are kept and told.
 //!
-//! Nothing is ever deleted or compacted in silence: a development broker keeps what it was given.
+//! Nothing is deleted in silence: only topics that set a retention have one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kafka_protocol::ResponseError;
+
+use crate::log::Roll;
 
 /// What a value must look like; the numbers are those of the DescribeConfigs API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +101,7 @@ pub(crate) struct Settings {
     pub(crate) max_message_bytes: usize,
     pub(crate) log_append_time: bool,
     pub(crate) may_delete_records: bool,
+    pub(crate) is_compacted: bool,
 }
 
 impl Settings {
@@ -106,11 +112,13 @@ impl Settings {
             max_message_bytes: 0,
             log_append_time: false,
             may_delete_records: false,
+            is_compacted: false,
         };
         settings.max_message_bytes =
             settings.get("max.message.bytes").parse().unwrap_or(usize::MAX);
         settings.log_append_time = settings.get("message.timestamp.type") == "LogAppendTime";
         settings.may_delete_records = settings.get("cleanup.policy").contains("delete");
+        settings.is_compacted = settings.get("cleanup.policy").contains("compact");
         settings
     }
 
@@ -119,6 +127,24 @@ impl Settings {
         let default =
             || SETTINGS.iter().find(|known| known.name == name).map_or("", |known| known.default);
         self.configs.get(name).map_or_else(default, String::as_str)
+    }
+
+    /// The value of a setting that is a number.
+    pub(crate) fn number(&self, name: &str) -> i64 {
+        self.get(name).parse().unwrap_or_default()
+    }
+
+    /// The value of a retention, if the topic has one of its own.
+    pub(crate) fn retention(&self, name: &str) -> Option<u64> {
+        let set = self.may_delete_records && self.is_set(name);
+        set.then(|| u64::try_from(self.number(name)).ok()).flatten()
+    }
+
+    /// When segments are closed; the broker's own limit holds too.
+    pub(crate) fn roll(&self, limit: u64) -> Roll {
+        let bytes = u64::try_from(self.number("segment.bytes")).unwrap_or(limit).min(limit);
+        let after = Duration::from_millis(self.number("segment.ms").max(1).unsigned_abs());
+        Roll { bytes, after }
     }
 
     pub(crate) fn is_set(&self, name: &str) -> bool {

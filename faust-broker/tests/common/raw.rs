@@ -56,6 +56,11 @@ impl Raw {
         response
     }
 
+    /// How long [`frame`](Self::frame) waits.
+    pub(crate) fn timeout(&self, timeout: Duration) {
+        self.stream.set_read_timeout(Some(timeout)).unwrap();
+    }
+
     /// Sends bytes as they are.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();

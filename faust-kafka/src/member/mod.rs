@@ -10,7 +10,7 @@ pub use metadata::GroupMetadata;
 use std::{
     ffi::c_int,
     fmt,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -84,6 +84,10 @@ pub struct Member {
     hooks: Option<Arc<Hooks>>,
     /// The rebalance that waits for an answer.
     unanswered: Mutex<Option<Rebalance>>,
+    /// The id that the member had at its last answer: what it owns, it owns under this one.
+    place: Mutex<Option<String>>,
+    /// What comes after [`MemberEvent::Expelled`].
+    next: Mutex<Option<(Rebalance, MemberEvent)>>,
 }
 
 // SAFETY: the subscription is not changed after it was made; all else is Send and Sync.
@@ -113,6 +117,12 @@ pub enum MemberEvent {
         /// Whether others may have them already, so that nothing of them can be committed any more.
         lost: bool,
     },
+    /// The group had put the member out and took it in anew: others may have had everything that is ours, and nothing
+    /// that was done before can be committed. What is ours still or again follows. Not to be answered.
+    ///
+    /// librdkafka calls nothing lost when it learns this by joining, as one does who was frozen while a rebalance was
+    /// under way.
+    Expelled,
     /// The group does not work as it should (the handler of [`Config::on_event`] hears of it too).
     /// The member goes on by itself, except after [`Error::Fatal`].
     Error(Error),
@@ -160,7 +170,8 @@ impl Member {
             unsafe { hooks.install(client.ptr())? };
         }
         let group = group.to_owned();
-        let member = Self { client, group, topics: list, hooks, unanswered: Mutex::new(None) };
+        let (unanswered, place, next) = Default::default();
+        let member = Self { client, group, topics: list, hooks, unanswered, place, next };
         member.subscribe()?;
         Ok(member)
     }
@@ -173,6 +184,10 @@ impl Member {
 
     /// The next event, waiting for it at most `timeout`. Blocks.
     pub fn poll(&self, timeout: Duration) -> Option<MemberEvent> {
+        if let Some((rebalance, event)) = locked(&self.next).take() {
+            *locked(&self.unanswered) = Some(rebalance);
+            return Some(event);
+        }
         if let Some(hooks) = &self.hooks {
             hooks.rejoin_if_wanted(self.client.ptr());
             let failed = hooks.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -205,12 +220,18 @@ impl Member {
                 (Rebalance::Revoke, MemberEvent::Revoked { partitions, lost })
             }
         };
-        *self.pending() = Some(rebalance);
+        let mut place = locked(&self.place);
+        if matches!(event, MemberEvent::Revoked { lost: true, .. }) {
+            *place = None;
+        } else if let (Some(then), Some(now)) = (&*place, self.metadata())
+            && then != now.member()
+        {
+            *place = None;
+            *locked(&self.next) = Some((rebalance, event));
+            return Some(MemberEvent::Expelled);
+        }
+        *locked(&self.unanswered) = Some(rebalance);
         Some(event)
-    }
-
-    fn pending(&self) -> std::sync::MutexGuard<'_, Option<Rebalance>> {
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers the last `Assigned` or `Revoked`; does nothing if there is none to answer.
@@ -218,7 +239,10 @@ impl Member {
     /// The answer is always empty: what the member owns follows from the group's assignment, not
     /// from it.
     pub fn answer(&self) -> Result<()> {
-        let Some(rebalance) = self.pending().take() else { return Ok(()) };
+        let Some(rebalance) = locked(&self.unanswered).take() else { return Ok(()) };
+        if rebalance == Rebalance::Assign {
+            *locked(&self.place) = self.metadata().map(|now| now.member().to_owned());
+        }
         let (rk, none) = (self.client.ptr(), Partitions::new());
         // SAFETY: client and list are alive.
         let answered = unsafe {
@@ -244,10 +268,18 @@ impl Member {
         answered.map_err(|error| error.about("answering a rebalance"))
     }
 
-    /// The place in the group that vouches for a commit; [`Error::NotJoined`] without one.
+    /// The place in the group that vouches for a commit; [`Error::NotJoined`] without one, or with one that is so new
+    /// that its first rebalance is not answered.
     ///
     /// Take it right before it is used: it asks the client's own thread, not a broker.
     pub fn group_metadata(&self) -> Result<GroupMetadata> {
+        let place = locked(&self.place);
+        self.metadata()
+            .filter(|now| place.as_deref() == Some(now.member()))
+            .ok_or_else(|| Error::NotJoined { group: self.group.clone() })
+    }
+
+    fn metadata(&self) -> Option<GroupMetadata> {
         // SAFETY: the client is alive; what comes back is ours, if it is not NULL.
         let metadata = unsafe {
             let metadata = sys::rd_kafka_consumer_group_metadata(self.client.ptr());
@@ -255,9 +287,7 @@ impl Member {
         };
         // Without a place librdkafka returns generation -1 and no member, which the brokers take
         // for a commit of a group without members, and do not check.
-        metadata
-            .filter(GroupMetadata::joined)
-            .ok_or_else(|| Error::NotJoined { group: self.group.clone() })
+        metadata.filter(GroupMetadata::joined)
     }
 
     /// Joins again, so that the user data of all members is exchanged anew. A rebalance that is
@@ -285,7 +315,7 @@ impl Member {
         // SAFETY: the client is alive.
         unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) };
         self.answer()?;
-        while self.group_metadata().is_ok() {
+        while self.metadata().is_some() {
             self.serve_until(deadline).ok_or_else(late)?;
         }
         let queue = &self.client.main;
@@ -325,6 +355,10 @@ impl Member {
             }),
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Member {

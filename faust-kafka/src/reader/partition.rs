@@ -81,7 +81,7 @@ impl PartitionReader {
         // Asked before the queue is touched: it would be the queue of the reader that has it, with
         // its waker.
         if !fetcher.open.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone()) {
-            return Err(refused("it is open already"));
+            return Err(Error::OpenAlready { topic: topic.to_owned(), partition });
         }
         // From here on dropping the reader undoes what was done.
         let mut reader = Self {

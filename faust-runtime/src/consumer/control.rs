@@ -107,6 +107,9 @@ impl Control {
                         self.stop_tasks(&all, true).await;
                         self.member.answer();
                     }
+                    MemberEvent::Expelled => {
+                        self.stop_tasks(&all, true).await;
+                    }
                     MemberEvent::Failed(_) => {}
                     MemberEvent::Dead(_) => {
                         self.stop_tasks(&all, true).await;
@@ -153,12 +156,16 @@ impl Control {
                         ?stopping,
                         "handing over takes too long: what is not committed runs elsewhere"
                     );
-                    self.stop_tasks(&stopping, true).await;
+                    self.give_up(&stopping).await;
                 }
                 self.learn_plan();
                 self.member.answer();
             }
             MemberEvent::Dead(error) => self.join_again(error).await,
+            MemberEvent::Expelled => {
+                tracing::warn!("the group has taken this worker in anew: its tasks start again");
+                self.give_up_all().await;
+            }
             MemberEvent::Failed(error @ KafkaError::Refused { .. }) => {
                 self.worker.fail(error.to_string());
             }
@@ -171,11 +178,9 @@ impl Control {
     /// Takes the place of the member that is done for. After an outage that is mostly its own: brokers take requests
     /// that it has given up, join it twice, and think the second one another process.
     async fn join_again(&mut self, error: KafkaError) {
-        let all = std::mem::take(&mut self.running);
         self.owned.clear();
-        self.worker.assigned(BTreeSet::new());
         self.worker.monitor.rebalanced();
-        self.stop_tasks(&all, true).await;
+        self.give_up_all().await;
         let now = Instant::now();
         self.deaths.retain(|death| now.duration_since(*death) < Duration::from_secs(60));
         self.deaths.push(now);
@@ -190,6 +195,24 @@ impl Control {
             Ok(member) => self.member = member,
             Err(error) => self.worker.fail(error.to_string()),
         }
+    }
+
+    /// Stops tasks that could not commit in time. They share their cuts with others, and those may be unable to commit
+    /// as well: a group that has put this worker out, while it owed an answer, tells it so only after the answer. Then
+    /// nothing here is its own any more, and what is comes with the next assignment.
+    async fn give_up(&mut self, stopping: &BTreeSet<TaskId>) {
+        let patience = self.worker.settings.session_timeout;
+        if timeout(patience, self.stop_tasks(stopping, true)).await.is_err() {
+            tracing::warn!("nothing can be committed here: all tasks start again");
+            self.give_up_all().await;
+        }
+    }
+
+    /// Stops everything that runs; nothing of it is committed.
+    async fn give_up_all(&mut self) {
+        let all = std::mem::take(&mut self.running);
+        self.worker.assigned(BTreeSet::new());
+        self.stop_tasks(&all, true).await;
     }
 
     /// Stops tasks, all at once; each commits what it has done, unless it is lost.

@@ -189,6 +189,9 @@ pub(crate) enum MemberEvent {
     Assigned(Vec<TopicPartition>),
     /// These partitions go. `lost`: they have gone already, and nothing of them can be committed.
     Revoked { partitions: Vec<TopicPartition>, lost: bool },
+    /// The group had put this worker out and took it in anew: others may have had its partitions, and nothing that was
+    /// done before can be committed. What it has still or again follows. It wants no answer.
+    Expelled,
     /// Membership failed; the client goes on trying unless the worker stops.
     Failed(KafkaError),
     /// This member is done for, such as one whose name another has taken: what it had is lost. Join again.

@@ -45,7 +45,7 @@ impl Place {
         }
     }
 
-    /// Runs something and waits for what it gives; `None` if it was ended.
+    /// Runs something and waits for what it gives; `None` if it was ended. It ends when nobody waits any more.
     pub(crate) fn run<F, Fut, R>(
         self,
         name: &str,
@@ -56,9 +56,13 @@ impl Place {
         Fut: Future<Output = R> + 'static,
         R: Send + 'static,
     {
-        let (sender, done) = oneshot::channel();
+        let (mut sender, done) = oneshot::channel();
         self.spawn(name, move || async move {
-            let _ = sender.send(make().await);
+            let made = tokio::select! {
+                made = make() => made,
+                () = sender.closed() => return,
+            };
+            let _ = sender.send(made);
         });
         async move { done.await.ok() }
     }
@@ -69,5 +73,21 @@ impl Place {
             Self::Local => tokio::task::spawn_local(future).abort_handle(),
             Self::Threads => tokio::spawn(future).abort_handle(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_ends() {
+        let (ended, end) = oneshot::channel::<()>();
+        let running = Place::Threads.run("endless", move || async move {
+            let _ended = ended;
+            std::future::pending::<()>().await;
+        });
+        drop(running);
+        assert!(end.await.is_err(), "what it held is dropped");
     }
 }

@@ -118,6 +118,9 @@ impl Member for Membership {
                     Some(native::MemberEvent::Error(error @ native::Error::Fatal { .. })) => {
                         MemberEvent::Dead(failed("the group", error))
                     }
+                    Some(native::MemberEvent::Expelled) => MemberEvent::Expelled,
+                    // The client says this itself, once in a while; it comes forty times a second.
+                    Some(native::MemberEvent::Error(native::Error::Unreachable { .. })) => continue,
                     Some(native::MemberEvent::Error(error)) => {
                         MemberEvent::Failed(failed("the group", error))
                     }
