@@ -84,7 +84,7 @@ impl<T: Row> Cached<T> {
         let mut cache = self.0.lock();
         Ok(match cache.find(0, key, 0)? {
             Found::Row(row) => read(cache.read(row, LANE)),
-            Found::Late => read(None),
+            Found::Expired => read(None),
         })
     }
 
