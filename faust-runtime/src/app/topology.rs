@@ -303,6 +303,13 @@ impl Topology {
         self.tables.iter().position(|table| table.def.name == declared)
     }
 
+    /// The tables of a group that another worker can have a copy of: those with changelogs.
+    pub(crate) fn logged_tables(&self, group: usize) -> Vec<usize> {
+        let all = self.groups.get(group).map(|group| group.tables.as_slice()).unwrap_or_default();
+        let logged = |index: &&usize| self.tables.get(**index).is_some_and(|of| of.def.changelog);
+        all.iter().filter(logged).copied().collect()
+    }
+
     /// What the stores of a table say that they belong to: another app's, or another changelog's, are set aside.
     pub(crate) fn store_owner(&self, table: &Table) -> String {
         format!("{} {}", self.group, table.changelog)

@@ -63,7 +63,8 @@ impl Assignment {
             topics.map(|topic| topic.name.clone()).collect()
         };
         let groups = topology.groups.iter().map(|group| names(&group.topics)).collect();
-        let has_state = topology.groups.iter().map(|group| !group.tables.is_empty()).collect();
+        let groups_of = 0..topology.groups.len();
+        let has_state = groups_of.map(|group| !topology.logged_tables(group).is_empty()).collect();
         let rules = Rules {
             standbys: settings.standby_replicas,
             acceptable_lag: settings.acceptable_lag,

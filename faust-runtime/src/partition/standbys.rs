@@ -98,8 +98,9 @@ impl Standbys {
     /// How many records a standby lacks; `None` if it is not one, or does not know yet.
     pub(crate) fn lag(&self, worker: &Worker, task: TaskId) -> Option<u64> {
         let copies = self.copies();
-        let tables = worker.topology.groups.get(task.group)?.tables.iter();
+        let tables = worker.topology.logged_tables(task.group);
         tables
+            .iter()
             .map(|table| copies.get(&(*table, task.partition)).filter(|copy| copy.follows)?.lag())
             .sum()
     }
@@ -114,10 +115,11 @@ impl Standbys {
             }
         }
         let mut held = Vec::new();
-        for (number, group) in worker.topology.groups.iter().enumerate() {
+        for number in 0..worker.topology.groups.len() {
+            let tables = worker.topology.logged_tables(number);
             let mut tasks: BTreeMap<u32, Vec<&Held>> = BTreeMap::new();
             for ((table, partition), copy) in &all {
-                if group.tables.contains(table) {
+                if tables.contains(table) {
                     tasks.entry(*partition).or_default().push(copy);
                 }
             }
@@ -125,7 +127,7 @@ impl Standbys {
                 let follows = copies.iter().all(|copy| copy.follows);
                 // The end that a recovery knew is out of date when that was given up.
                 let runs = worker.has(TaskId { group: number, partition });
-                let known = copies.len() == group.tables.len() && (follows || runs);
+                let known = copies.len() == tables.len() && (follows || runs);
                 let ends = copies.iter().map(|copy| copy.end).sum();
                 let at = copies.iter().map(|copy| copy.at).sum();
                 (number, partition, Held { at, end: if known { ends } else { None }, follows })
@@ -193,8 +195,7 @@ impl Drop for Ended {
 async fn standby(worker: Worker, task: TaskId, pace: Rc<Pace>) {
     let _writer = worker.standbys.writer(task).await;
     tracing::debug!(%task, "following");
-    let tables = worker.topology.groups.get(task.group).map(|group| group.tables.as_slice());
-    let tables = tables.unwrap_or_default();
+    let tables = worker.topology.logged_tables(task.group);
     loop {
         let all = tables.iter().map(|table| follow_table(&worker, *table, task.partition, &pace));
         let Err(error) = try_join_all(all).await else { return };

@@ -36,7 +36,7 @@ impl Running {
         for number in 0..count {
             shards.push(start_shard(&worker, number, count, &owned)?);
         }
-        if worker.topology.groups.iter().any(|group| !group.tables.is_empty()) {
+        if worker.topology.tables.iter().any(|table| table.def.changelog) {
             worker.standbys.find(&worker);
             worker.tell_held();
             let follower = worker.clone();
