@@ -1,0 +1,98 @@
+//! A task, of what it begins with.
+
+use super::*;
+
+pub(super) fn build(
+    shard: &Rc<Shard>,
+    id: TaskId,
+    positions: &[Position],
+    recovered: Vec<(usize, Recovered)>,
+) -> Rc<Task> {
+    let worker = &shard.worker;
+    let topology = &worker.topology;
+    let epoch =
+        positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.epoch)).max().unwrap_or(0) + 1;
+    let cut = positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.cut)).max().unwrap_or(0);
+    let limit = worker.settings.queue_bytes;
+    let source = |position: &Position| {
+        let time = position.metadata.as_ref().map_or(0, |metadata| metadata.time);
+        Rc::new(SourceQueue::new(position.of.clone(), limit, time))
+    };
+    let sources: Vec<Rc<SourceQueue>> = positions.iter().map(source).collect();
+    let agents =
+        topology.groups.get(id.group).map(|group| group.agents.as_slice()).unwrap_or_default();
+    let mut readers = Vec::new();
+    for index in agents {
+        let Some(agent) = topology.agents.get(*index) else { continue };
+        for (input, topic) in agent.inputs.iter().enumerate() {
+            let topic = topology.topic_index(topic.topic.name);
+            let Some(source) = positions.iter().position(|position| Some(position.topic) == topic)
+            else {
+                continue;
+            };
+            let (Some(position), Some(queue)) = (positions.get(source), sources.get(source)) else {
+                continue;
+            };
+            let known =
+                position.metadata.as_ref().and_then(|metadata| metadata.agents.get(agent.name()));
+            let progress = known.cloned().unwrap_or_else(|| Progress::at(position.start));
+            let lanes = usize::from(agent.options.concurrency.max(1));
+            let of = ReaderOf { agent: *index, input, source };
+            readers.push(Rc::new(Reader::new(of, queue.clone(), progress, lanes)));
+        }
+    }
+    let mut tables: Vec<(usize, Box<dyn AnyTable>)> = Vec::new();
+    for (index, recovered) in recovered {
+        let Some(table) = topology.tables.get(index) else { continue };
+        let time = StreamTime::default();
+        worker.open_store(index, id, shown(&table.def, recovered.store.clone(), time.clone()));
+        let init = TableInit {
+            index,
+            partition: id.partition,
+            partitions: worker.partitions_of_group(id.group),
+            store: watched(recovered.store, worker.feed(index)),
+            mark: recovered.mark,
+            changelog: table.def.changelog.then(|| worker.broker.topic_id(&table.changelog)),
+            budget: shard.budget.clone(),
+            time,
+        };
+        tables.push((index, (table.ops.open)(init)));
+    }
+    let defs: Vec<&TableDef> =
+        tables.iter().filter_map(|(index, _)| Some(&topology.tables.get(*index)?.def)).collect();
+    let agents: Vec<(usize, &AgentDef)> =
+        agents.iter().filter_map(|index| Some((*index, topology.agents.get(*index)?))).collect();
+    let writers = defs.iter().map(|def| sources_of(def.name, &agents, &readers)).collect();
+    let closer = |(index, agent): &(usize, &AgentDef)| {
+        let table = defs.iter().position(|def| Some(def.name) == agent.closes)? as u16;
+        let to = |metadata: &Metadata| metadata.closed.get(agent.name()).copied();
+        let metadata = positions.iter().filter_map(|position| position.metadata.as_ref());
+        let newest = metadata.max_by_key(|metadata| metadata.cut).and_then(to);
+        let at = newest.map_or(ClosedTo::NOTHING, |(start, rows)| ClosedTo { start, rows });
+        let reader = Rc::new(Reader::of_closer(*index, sources.first()?.clone()));
+        Some(Rc::new(Closer::new(agent.name(), table, at, reader)))
+    };
+    let closers = agents.iter().filter_map(closer).collect();
+    let shard = shard.clone();
+    let parts = TaskParts { id, epoch, cut, shard, sources, readers, tables, writers, closers };
+    Rc::new(Task::new(parts))
+}
+
+/// The sources from which a table is written: by agents that read them, or when windows close that are.
+fn sources_of(table: &str, agents: &[(usize, &AgentDef)], readers: &[Rc<Reader>]) -> Vec<usize> {
+    let writes = |agent: &AgentDef| {
+        let mut uses = agent.uses.iter().copied().flatten();
+        uses.any(|used| matches!(used, Use::Table(used) if used.table.name == table))
+    };
+    let mut sources = Vec::new();
+    for (index, agent) in agents.iter().filter(|(_, agent)| writes(agent)) {
+        let own = readers.iter().filter(|reader| reader.of.agent == *index);
+        sources.extend(own.map(|reader| reader.of.source));
+        if let Some(closes) = agent.closes.filter(|closes| *closes != table) {
+            sources.extend(sources_of(closes, agents, readers));
+        }
+    }
+    sources.sort_unstable();
+    sources.dedup();
+    sources
+}
