@@ -41,10 +41,10 @@ impl Client {
     {
         let served = self.call(0, &ApiVersionsRequest::default());
         let served = served.api_keys.iter().find(|api| api.api_key == Q::KEY);
-        let range = served.map_or(0..=-1, |api| {
+        let versions = served.into_iter().flat_map(|api| {
             api.min_version.max(Q::VERSIONS.min)..=api.max_version.min(Q::VERSIONS.max)
         });
-        range.map(|version| format!("{:?}", self.call(version, &request(version)))).collect()
+        versions.map(|version| format!("{:?}", self.call(version, &request(version)))).collect()
     }
 }
 
