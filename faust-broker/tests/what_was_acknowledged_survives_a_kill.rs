@@ -113,6 +113,31 @@ fn topics_settings_records_and_offsets() {
     assert_eq!(process.cluster.read(&topic, 2, "read_committed").len(), 501);
 }
 
+/// A member that slept through the restart would else take what it had for the latest word.
+#[test]
+fn the_generations_of_a_group_go_on() {
+    let mut process = Process::start();
+    let join = |process: &Process| {
+        let protocol = join_group_request::JoinGroupRequestProtocol::default();
+        let request = JoinGroupRequest::default()
+            .with_group_id(text("group").into())
+            .with_session_timeout_ms(10_000)
+            .with_rebalance_timeout_ms(10_000)
+            .with_protocol_type(text("consumer"))
+            .with_protocols(vec![protocol.with_name(text("range"))]);
+        let answer = Raw::connect(&process.cluster.bootstrap).call(2, &request);
+        assert_eq!(answer.error_code, 0);
+        answer.generation_id
+    };
+    let mut before = join(&process);
+    for _ in 0..2 {
+        process.kill_and_restart();
+        let now = join(&process);
+        assert!(now > before, "{now} after {before}");
+        before = now;
+    }
+}
+
 #[test]
 fn a_running_idempotent_producer_goes_on() {
     let mut process = Process::start();

@@ -41,13 +41,10 @@ impl Client {
     {
         let served = self.call(0, &ApiVersionsRequest::default());
         let served = served.api_keys.iter().find(|api| api.api_key == Q::KEY);
-        let range = served
-            .map(|api| api.min_version.max(Q::VERSIONS.min)..=api.max_version.min(Q::VERSIONS.max));
-        range
-            .into_iter()
-            .flatten()
-            .map(|version| format!("{:?}", self.call(version, &request(version))))
-            .collect()
+        let versions = served.into_iter().flat_map(|api| {
+            api.min_version.max(Q::VERSIONS.min)..=api.max_version.min(Q::VERSIONS.max)
+        });
+        versions.map(|version| format!("{:?}", self.call(version, &request(version)))).collect()
     }
 }
 

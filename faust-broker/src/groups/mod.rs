@@ -91,30 +91,49 @@ impl Group {
 
 /// All groups by id.
 #[derive(Debug, Default)]
-pub(crate) struct Groups(BTreeMap<String, Group>);
+pub(crate) struct Groups {
+    by_id: BTreeMap<String, Group>,
+    /// Generations of groups go on from here.
+    first_generation: i32,
+}
 
 impl Groups {
+    /// Lets generations begin above those of earlier lives of the broker, which are not kept: a member that slept
+    /// through a restart must not take what it had for the latest word.
+    pub(crate) fn in_life(lives: i32) -> Self {
+        /// More rebalances than a group has in one life of a development broker.
+        const GENERATIONS: i32 = 100_000;
+        Self { first_generation: lives.wrapping_mul(GENERATIONS).max(0), ..Self::default() }
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Group> {
-        self.0.get(id)
+        self.by_id.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Group> {
-        self.0.get_mut(id)
+        self.by_id.get_mut(id)
     }
 
     pub(crate) fn get_or_create(&mut self, id: &str) -> &mut Group {
-        self.0.entry(id.to_owned()).or_default()
+        let first_generation = self.first_generation;
+        self.by_id.entry(id.to_owned()).or_insert_with(|| {
+            let mut group = Group::default();
+            if let Members::Classic(members) = &mut group.members {
+                members.generation = first_generation;
+            }
+            group
+        })
     }
 
     pub(crate) fn remove(&mut self, id: &str) {
-        self.0.remove(id);
+        self.by_id.remove(id);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Group)> {
-        self.0.iter()
+        self.by_id.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&String, &mut Group)> {
-        self.0.iter_mut()
+        self.by_id.iter_mut()
     }
 }

@@ -33,6 +33,7 @@ pub(crate) struct State {
     /// What goes wrong on purpose.
     pub(crate) faults: Faults,
     next_producer_id: i64,
+    lives: i32,
     segment_bytes: u64,
     /// `None` in memory.
     disk: Option<Disk>,
@@ -147,6 +148,10 @@ impl State {
     fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::ClusterNamed { id } => self.cluster_id = id,
+            Entry::Started { lives } => {
+                self.lives = lives.saturating_add(1);
+                self.groups = Groups::in_life(self.lives);
+            }
             Entry::TopicCreated { name, id, partitions, configs } => {
                 let settings = Settings::new(configs);
                 self.topics.insert(name.clone(), Topic { id, settings, partitions: Vec::new() });

@@ -46,6 +46,7 @@ impl State {
     pub(super) fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![
             Entry::ClusterNamed { id: self.cluster_id.clone() },
+            Entry::Started { lives: self.lives },
             Entry::ProducerIdsTaken { next: self.next_producer_id },
         ];
         for (name, topic) in self.topics.iter() {

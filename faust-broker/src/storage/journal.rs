@@ -27,6 +27,10 @@ pub(crate) enum Entry {
     ClusterNamed {
         id: String,
     },
+    /// How many brokers have served the folder so far, this one included.
+    Started {
+        lives: i32,
+    },
     TopicCreated {
         name: String,
         id: Uuid,
@@ -94,6 +98,7 @@ impl Entry {
     pub(crate) fn failure(&self) -> ResponseError {
         match self {
             Self::ClusterNamed { .. }
+            | Self::Started { .. }
             | Self::TopicCreated { .. }
             | Self::TopicGrown { .. }
             | Self::TopicConfigured { .. }
