@@ -268,7 +268,7 @@ impl AgentName {
 #[diagnostic::on_unimplemented(
     message = "an agent cannot ask for `{Self}`",
     label = "not a handle",
-    note = "the handles of an agent are `Table<T>`, `View<T>`, `Sink<T>`, `Ask<agent>`, `Settings`, `State<S>` and `Context`"
+    note = "the handles of an agent are `Table<T>`, `View<T>`, `Global<T>`, `Remote<T>`, `Sink<T>`, `Ask<agent>`, `Settings`, `State<S>` and `Context`"
 )]
 pub trait AgentParam: Clone + 'static {
     /// What decides the partition of the rows that it owns: an agent can ask for it where its topic's key is the same.
@@ -284,7 +284,7 @@ pub trait AgentParam: Clone + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handle for timers, tasks, pages and commands",
     label = "not a handle here",
-    note = "a table is written by its agents only: ask for `View<T>`; the others are `Sink<T>`, `Ask<agent>`, `Settings`, `State<S>` and `Context`"
+    note = "a table is written by its agents: ask for `View<T>` to read it, for `Remote<T>` to have it written; the others are `Global<T>`, `Sink<T>`, `Ask<agent>`, `Settings`, `State<S>` and `Context`"
 )]
 pub trait Param: Clone + Send + 'static {
     /// What it names.

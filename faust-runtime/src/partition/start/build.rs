@@ -1,5 +1,6 @@
 //! A task, of what it begins with.
 
+use super::positions::marked;
 use super::*;
 
 pub(super) fn build(
@@ -41,6 +42,7 @@ pub(super) fn build(
             readers.push(Rc::new(Reader::new(of, queue.clone(), progress, lanes)));
         }
     }
+    let newest = newest_metadata(positions, &recovered);
     let mut tables: Vec<(usize, Box<dyn AnyTable>)> = Vec::new();
     for (index, recovered) in recovered {
         let Some(table) = topology.tables.get(index) else { continue };
@@ -66,9 +68,10 @@ pub(super) fn build(
     let closer = |(index, agent): &(usize, &AgentDef)| {
         let table = defs.iter().position(|def| Some(def.name) == agent.closes)? as u16;
         let to = |metadata: &Metadata| metadata.closed.get(agent.name()).copied();
-        let metadata = positions.iter().filter_map(|position| position.metadata.as_ref());
-        let newest = metadata.max_by_key(|metadata| metadata.cut).and_then(to);
-        let at = newest.map_or(ClosedTo::NOTHING, |(start, rows)| ClosedTo { start, rows });
+        let at = newest
+            .as_ref()
+            .and_then(to)
+            .map_or(ClosedTo::NOTHING, |(start, rows)| ClosedTo { start, rows });
         let reader = Rc::new(Reader::of_closer(*index, sources.first()?.clone()));
         Some(Rc::new(Closer::new(agent.name(), table, at, reader)))
     };
@@ -78,20 +81,39 @@ pub(super) fn build(
     Rc::new(Task::new(parts))
 }
 
-/// The sources from which a table is written: by agents that read them, or when windows close that are.
+/// What the last cut has said; where offsets were changed from outside, what the stores know of it.
+fn newest_metadata(positions: &[Position], recovered: &[(usize, Recovered)]) -> Option<Metadata> {
+    let committed = positions.iter().filter_map(|position| position.metadata.clone());
+    let known = committed.max_by_key(|metadata| metadata.cut);
+    known.or_else(|| {
+        let marked = positions.iter().filter_map(|position| {
+            let (offset, metadata) = marked(recovered, &position.of)?;
+            Metadata::decode(&position.of, &Committed { offset, metadata }).ok()?
+        });
+        marked.max_by_key(|metadata| metadata.cut)
+    })
+}
+
+/// The sources from which a table is written: by agents that read them, or when windows close of a table that is.
 fn sources_of(table: &str, agents: &[(usize, &AgentDef)], readers: &[Rc<Reader>]) -> Vec<usize> {
-    let writes = |agent: &AgentDef| {
+    let writes = |agent: &AgentDef, tables: &[&str]| {
         let mut uses = agent.uses.iter().copied().flatten();
-        uses.any(|used| matches!(used, Use::Table(used) if used.table.name == table))
+        uses.any(|used| matches!(used, Use::Table(used) if tables.contains(&used.table.name)))
     };
-    let mut sources = Vec::new();
-    for (index, agent) in agents.iter().filter(|(_, agent)| writes(agent)) {
-        let own = readers.iter().filter(|reader| reader.of.agent == *index);
-        sources.extend(own.map(|reader| reader.of.source));
-        if let Some(closes) = agent.closes.filter(|closes| *closes != table) {
-            sources.extend(sources_of(closes, agents, readers));
+    let mut tables = vec![table];
+    loop {
+        let closed = agents.iter().filter(|(_, agent)| writes(agent, &tables));
+        let closed = closed.filter_map(|(_, agent)| agent.closes);
+        let more: Vec<_> = closed.filter(|table| !tables.contains(table)).collect();
+        if more.is_empty() {
+            break;
         }
+        tables.extend(more);
     }
+    let writers = agents.iter().filter(|(_, agent)| writes(agent, &tables));
+    let own = |index: usize| readers.iter().filter(move |reader| reader.of.agent == index);
+    let mut sources: Vec<usize> =
+        writers.flat_map(|(index, _)| own(*index)).map(|reader| reader.of.source).collect();
     sources.sort_unstable();
     sources.dedup();
     sources

@@ -148,7 +148,10 @@ pub(super) async fn check(
 }
 
 /// The position of a source as of the last cut in the stores.
-fn marked(recovered: &[(usize, Recovered)], of: &TopicPartition) -> Option<(Offset, String)> {
+pub(super) fn marked(
+    recovered: &[(usize, Recovered)],
+    of: &TopicPartition,
+) -> Option<(Offset, String)> {
     let of = of.to_string();
     let sources = recovered.iter().flat_map(|(_, table)| &table.mark.sources);
     let found = sources.filter(|(name, _, _)| *name == of).max_by_key(|(_, offset, _)| *offset);
