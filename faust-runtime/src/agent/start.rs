@@ -5,7 +5,6 @@ use super::{Agent, AgentInput, AgentOutput, AgentParams, Bind};
 use crate::agent::traits::LaneFuture;
 use crate::codec::CodecError;
 use crate::error::{Error, HandleError};
-use crate::kafka::Offset;
 use crate::partition::{Delivery, LaneState};
 use crate::rpc;
 use crate::time::Timestamp;
@@ -106,7 +105,7 @@ impl Lane {
     }
 
     /// What to do after a failed attempt at what has this offset.
-    pub(crate) fn failed(&self, offset: Offset, error: &Error, attempt: &mut u32) -> Verdict {
+    pub(crate) fn failed(&self, offset: i64, error: &Error, attempt: &mut u32) -> Verdict {
         self.state.roll_back();
         let agent = self.state.agent.name();
         let worker = &self.state.task.worker;
