@@ -306,7 +306,7 @@ async fn look(worker: Worker) {
             if n.is_multiple_of(EXPIRY)
                 && let Err(error) = find_expired(&worker, &followed).await
             {
-                tracing::debug!(%error, "expired rows stay in copies for now");
+                tracing::debug!(%error, "expired rows stay in copies until the next look");
             }
         }
         before = places;
