@@ -4,17 +4,14 @@ use super::range::Bounds;
 use crate::agent::{AgentParam, Bind, TableUse, Use};
 use crate::codec::{KeyPrefix, KeyRef};
 use crate::define::{Kept, KeptRow, Now, Owns, Plain, Row, Unwindowed};
-use crate::error::HandleError;
 use crate::kafka::Offset;
 use crate::partition::{LaneState, with_current};
-use crate::table::{Cache, Claim, Found, Span};
+use crate::table::{Cache, Found, Span};
 use crate::time::Timestamp;
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 /// Reads and writes the rows of a table that belong to the partition of the event at hand. What an event writes takes
 /// effect when its agent returns `Ok`, all of it at once; its own reads see it before.
@@ -266,68 +263,6 @@ impl Spot {
     }
 }
 
-/// What came of a try.
-pub enum Tried<R> {
-    Done(R),
-    Wait(Waits),
-}
-
-/// That a lane's event waits for another's; over when the event lets go of the future, awaited or not.
-pub struct Waits(Rc<LaneState>);
-
-impl Waits {
-    /// For whom holds the row, if somebody does.
-    fn on<T: Row>(lane: &Rc<LaneState>, claim: Claim) -> crate::Result<Option<Self>> {
-        let Claim::Held(holder) = claim else { return Ok(None) };
-        if lane.task.would_deadlock(lane.id, holder) {
-            return Err(HandleError::Conflict { table: T::TABLE.name }.into());
-        }
-        lane.waits_for.set(holder);
-        Ok(Some(Self(lane.clone())))
-    }
-
-    /// Completes when the row may be free.
-    async fn released(self) {
-        self.0.task.row_release().await;
-    }
-}
-
-impl Drop for Waits {
-    fn drop(&mut self) {
-        self.0.waits_for.set(0);
-    }
-}
-
-/// What a table gives, to be awaited. It happens at once, unless another event holds the row.
-#[must_use = "a table's methods are awaited"]
-pub struct Access<'t, R>(State<'t, R>);
-
-enum State<'t, R> {
-    /// Until it is taken.
-    Ready(Option<crate::Result<R>>),
-    Waiting(Pin<Box<dyn Future<Output = crate::Result<R>> + 't>>),
-}
-
-impl<R> Access<'_, R> {
-    pub(super) fn ready(result: crate::Result<R>) -> Self {
-        Self(State::Ready(Some(result)))
-    }
-}
-
-/// Nothing of it is pinned in place.
-impl<R> Unpin for Access<'_, R> {}
-
-impl<R> Future for Access<'_, R> {
-    type Output = crate::Result<R>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<crate::Result<R>> {
-        match &mut self.0 {
-            State::Ready(result) => result.take().map_or(Poll::Pending, Poll::Ready),
-            State::Waiting(future) => future.as_mut().poll(cx),
-        }
-    }
-}
-
 /// The methods of a table are those of one window. These read.
 macro_rules! reads {
     ($self:ident => $spot:expr) => {
@@ -451,9 +386,12 @@ where
     writes!(self => Spot::of(self));
 }
 
+mod access;
 mod each;
 mod sessions;
 mod windowed;
 
+pub use access::Access;
+use access::{State, Tried, Waits};
 pub use each::EachWindow;
 pub use windowed::InWindow;
