@@ -208,22 +208,11 @@ impl Spot {
         write: impl FnOnce(&mut Option<T::Value>, &dyn Fn() -> T::Key) -> R + 't,
     ) -> Access<'t, R> {
         let mut write = Some(write);
-        let waits = match self.try_write::<T, R>(key, &mut write) {
-            Ok(Tried::Done(result)) => return Access::ready(Ok(result)),
-            Ok(Tried::Wait(waits)) => waits,
-            Err(error) => return Access::ready(Err(error)),
-        };
-        let key = key.to_key();
-        Access(State::Waiting(Box::pin(async move {
-            let mut waits = waits;
-            loop {
-                waits.released().await;
-                match self.try_write::<T, R>(&key, &mut write)? {
-                    Tried::Done(result) => return Ok(result),
-                    Tried::Wait(again) => waits = again,
-                }
-            }
-        })))
+        let first = self.try_write::<T, R>(key, &mut write);
+        Access::tried(first, || {
+            let key = key.to_key();
+            move || self.try_write::<T, R>(&key, &mut write)
+        })
     }
 
     fn try_write<T: Row<Window: Plain>, R>(
@@ -392,6 +381,6 @@ mod sessions;
 mod windowed;
 
 pub use access::Access;
-use access::{State, Tried, Waits};
+use access::{Tried, Waits};
 pub use each::EachWindow;
 pub use windowed::InWindow;

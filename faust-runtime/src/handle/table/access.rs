@@ -42,9 +42,9 @@ impl Drop for Waits {
 
 /// What a table gives, to be awaited. It happens at once, unless another event holds the row.
 #[must_use = "a table's methods are awaited"]
-pub struct Access<'t, R>(pub(super) State<'t, R>);
+pub struct Access<'t, R>(State<'t, R>);
 
-pub(super) enum State<'t, R> {
+enum State<'t, R> {
     /// Until it is taken.
     Ready(Option<crate::Result<R>>),
     Waiting(Pin<Box<dyn Future<Output = crate::Result<R>> + 't>>),
@@ -53,6 +53,36 @@ pub(super) enum State<'t, R> {
 impl<R> Access<'_, R> {
     pub(in crate::handle) fn ready(result: crate::Result<R>) -> Self {
         Self(State::Ready(Some(result)))
+    }
+}
+
+impl<'t, R: 't> Access<'t, R> {
+    /// What a first try gave; where that has to wait, `again` makes the tries that follow.
+    #[inline]
+    pub(super) fn tried<A>(first: crate::Result<Tried<R>>, again: impl FnOnce() -> A) -> Self
+    where
+        A: FnMut() -> crate::Result<Tried<R>> + 't,
+    {
+        let waits = match first {
+            Ok(Tried::Done(result)) => return Self::ready(Ok(result)),
+            Ok(Tried::Wait(waits)) => waits,
+            Err(error) => return Self::ready(Err(error)),
+        };
+        Self::waiting(waits, again())
+    }
+
+    /// Apart, so that what is done at once is small enough to be a part of its caller.
+    #[cold]
+    fn waiting(mut waits: Waits, mut again: impl FnMut() -> crate::Result<Tried<R>> + 't) -> Self {
+        Self(State::Waiting(Box::pin(async move {
+            loop {
+                waits.released().await;
+                match again()? {
+                    Tried::Done(result) => return Ok(result),
+                    Tried::Wait(more) => waits = more,
+                }
+            }
+        })))
     }
 }
 

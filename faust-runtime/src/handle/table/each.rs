@@ -31,22 +31,11 @@ impl<T: Row<Window: EachWindow>> Table<T> {
         mut change: impl FnMut(&mut T::Value) + 't,
     ) -> Access<'t, usize> {
         let (number, time) = (self.number, event.timestamp());
-        let waits = match T::Window::try_each::<T>(number, time, key, &mut change) {
-            Ok(Tried::Done(changed)) => return Access::ready(Ok(changed)),
-            Ok(Tried::Wait(waits)) => waits,
-            Err(error) => return Access::ready(Err(error)),
-        };
-        let key = key.to_key();
-        Access(State::Waiting(Box::pin(async move {
-            let mut waits = waits;
-            loop {
-                waits.released().await;
-                match T::Window::try_each::<T>(number, time, &key, &mut change)? {
-                    Tried::Done(changed) => return Ok(changed),
-                    Tried::Wait(again) => waits = again,
-                }
-            }
-        })))
+        let first = T::Window::try_each::<T>(number, time, key, &mut change);
+        Access::tried(first, || {
+            let key = key.to_key();
+            move || T::Window::try_each::<T>(number, time, &key, &mut change)
+        })
     }
 }
 
@@ -89,27 +78,22 @@ fn by_time<T: Row<Window: Shape<Kept<T> = T>>>(
     })
 }
 
-impl EachWindow for Windowed {
-    fn try_each<T: Row<Window = Self>>(
-        number: u16,
-        time: Timestamp,
-        key: &(impl KeyRef<T::Key> + ?Sized),
-        change: &mut impl FnMut(&mut T::Value),
-    ) -> crate::Result<Tried<usize>> {
-        by_time::<T>(number, time, key, change)
-    }
+macro_rules! by_time {
+    ($($shape:ty)*) => {
+        $(impl EachWindow for $shape {
+            fn try_each<T: Row<Window = Self>>(
+                number: u16,
+                time: Timestamp,
+                key: &(impl KeyRef<T::Key> + ?Sized),
+                change: &mut impl FnMut(&mut T::Value),
+            ) -> crate::Result<Tried<usize>> {
+                by_time::<T>(number, time, key, change)
+            }
+        })*
+    };
 }
 
-impl EachWindow for Overlapping {
-    fn try_each<T: Row<Window = Self>>(
-        number: u16,
-        time: Timestamp,
-        key: &(impl KeyRef<T::Key> + ?Sized),
-        change: &mut impl FnMut(&mut T::Value),
-    ) -> crate::Result<Tried<usize>> {
-        by_time::<T>(number, time, key, change)
-    }
-}
+by_time!(Windowed Overlapping);
 
 impl EachWindow for Sliding {
     fn try_each<T: Row<Window = Self>>(

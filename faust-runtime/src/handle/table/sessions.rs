@@ -54,22 +54,11 @@ impl<T: Row<Window = Sessions>> Table<T> {
     ) -> Access<'t, R> {
         let at = Moment { number: self.number, time: event.timestamp() };
         let mut calls = Some((change, join));
-        let waits = match at.try_update::<T, R>(key, &mut calls) {
-            Ok(Tried::Done(result)) => return Access::ready(Ok(result)),
-            Ok(Tried::Wait(waits)) => waits,
-            Err(error) => return Access::ready(Err(error)),
-        };
-        let key = key.to_key();
-        Access(State::Waiting(Box::pin(async move {
-            let mut waits = waits;
-            loop {
-                waits.released().await;
-                match at.try_update::<T, R>(&key, &mut calls)? {
-                    Tried::Done(result) => return Ok(result),
-                    Tried::Wait(again) => waits = again,
-                }
-            }
-        })))
+        let first = at.try_update::<T, R>(key, &mut calls);
+        Access::tried(first, || {
+            let key = key.to_key();
+            move || at.try_update::<T, R>(&key, &mut calls)
+        })
     }
 
     /// The session of the event, as [`update_session`](Self::update_session) would find it: with its first and its last event.
