@@ -68,7 +68,9 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     fs::write(path, &whole[..whole.len() - 2]).unwrap();
     refused(&app, "ends too soon");
     fs::write(path, &whole).unwrap();
-    let app = app.set("id", "another-app");
+    // Another app, with topics of its own: whatever rows it has are the backup's.
+    let other = format!("{}-other", app.id());
+    let app = app.set("id", &other).set("topic_prefix", &format!("{other}."));
     refused(&app, "it belongs to");
     let worker = app.start(0);
     worker.wait_until_ready();
