@@ -3,6 +3,7 @@
 use crate::kafka::{Committed, KafkaError, Offset, TopicPartition};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What one agent has finished of one partition: everything below `low`, and the ranges above it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +63,12 @@ impl Progress {
         }
     }
 
+    /// The finished range above `low` that has this offset in it.
+    pub(crate) fn range(&self, offset: Offset) -> Range<Offset> {
+        let mut ranges = self.done.iter().map(|(start, end)| *start..*end);
+        ranges.find(|range| range.contains(&offset)).unwrap_or(offset..offset)
+    }
+
     /// How many ranges there are above `low`.
     pub(crate) fn ranges(&self) -> usize {
         self.done.len()
@@ -83,8 +90,11 @@ pub(crate) struct Metadata {
     pub(crate) epoch: u32,
     /// The task's cuts so far.
     pub(crate) cut: u64,
-    /// The highest event time that has been seen in this partition.
+    /// Stream time: of several agents that read the topic, the lowest.
     pub(crate) time: i64,
+    /// That of the agents that are ahead.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) times: BTreeMap<String, i64>,
     /// The progress of each agent that reads the topic.
     pub(crate) agents: BTreeMap<String, Progress>,
     /// How far each function has come that is called when windows close.
@@ -96,6 +106,11 @@ impl Metadata {
     pub(crate) fn encode(&self) -> String {
         let this = Self { format: FORMAT, ..self.clone() };
         serde_json::to_string(&this).unwrap_or_default()
+    }
+
+    /// Where an agent's stream time stands.
+    pub(crate) fn time_of(&self, agent: &str) -> i64 {
+        self.times.get(agent).copied().unwrap_or(self.time)
     }
 
     /// Reads the metadata of a commit; `None` where it is not ours.
@@ -149,10 +164,12 @@ mod tests {
             epoch: 2,
             cut: 7,
             time: 99,
+            times: [("quick".to_string(), 120)].into(),
             agents: [("count".to_string(), progress)].into(),
             closed: [("closed".to_string(), (60_000, 3))].into(),
         };
         let commit = Committed { offset: 5, metadata: metadata.encode() };
+        assert_eq!((metadata.time_of("count"), metadata.time_of("quick")), (99, 120));
         assert_eq!(Metadata::decode(&of, &commit).unwrap(), Some(metadata));
         let stranger = Committed { offset: 5, metadata: String::new() };
         assert_eq!(Metadata::decode(&of, &stranger).unwrap(), None);

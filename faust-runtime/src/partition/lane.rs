@@ -262,7 +262,7 @@ impl LaneState {
         self.take_effect()?;
         for delivery in deliveries {
             self.reader.finished(self.number, delivery);
-            self.task.event_done(self.reader.of.source, delivery.timestamp);
+            self.task.work_done();
         }
         Ok(())
     }

@@ -57,6 +57,9 @@ pub(crate) struct Reader {
     number: usize,
     state: RefCell<State>,
     stopping: Cell<bool>,
+    /// Stream time: the highest event time below the first record that is not finished. Where nothing comes any more,
+    /// the time that it was moved up to. Each agent has its own: one that is behind is not late.
+    pub(crate) time: Cell<i64>,
     /// Events finished since they were last counted.
     pub(crate) events: Cell<u64>,
 }
@@ -71,6 +74,7 @@ struct State {
     /// Where reading stood with nothing further, once everything before it was taken.
     reached: Option<Offset>,
     progress: Progress,
+    ahead: Ahead,
     /// The keys of the records that are with lanes; one entry a lane.
     busy: Vec<u64>,
     in_flight: usize,
@@ -78,6 +82,31 @@ struct State {
     parked: VecDeque<(u64, Delivery)>,
     waiting: Vec<Waker>,
     hasher: foldhash::fast::FixedState,
+}
+
+/// Event times of what is finished ahead of others, one for each range of the progress: they count once that is low.
+#[derive(Default)]
+struct Ahead(Vec<(Offset, i64)>);
+
+impl Ahead {
+    /// The time of a record that is finished moves stream time on once all before it are.
+    fn count(&mut self, progress: &Progress, offset: Offset, at: Timestamp, time: &Cell<i64>) {
+        let (low, mut newest) = (progress.low(), at.as_millis());
+        if offset >= low {
+            let range = progress.range(offset);
+            for (_, time) in self.0.extract_if(.., |(at, _)| range.contains(at)) {
+                newest = newest.max(time);
+            }
+            self.0.push((offset, newest));
+            return;
+        }
+        if !self.0.is_empty() {
+            for (_, time) in self.0.extract_if(.., |(at, _)| *at < low) {
+                newest = newest.max(time);
+            }
+        }
+        time.set(time.get().max(newest));
+    }
 }
 
 /// How many records may be parked behind busy keys.
@@ -90,10 +119,11 @@ impl Reader {
         of: ReaderOf,
         queue: Rc<SourceQueue>,
         progress: Progress,
+        time: i64,
         lanes: usize,
     ) -> Self {
         let number = queue.add_agent();
-        Self::numbered(of, queue, progress, lanes, number)
+        Self { time: Cell::new(time), ..Self::numbered(of, queue, progress, lanes, number) }
     }
 
     /// Of a function that reads nothing.
@@ -116,13 +146,15 @@ impl Reader {
             position: progress.low(),
             reached: None,
             progress,
+            ahead: Ahead::default(),
             busy: vec![0; if lanes > 1 { lanes } else { 0 }],
             in_flight: 0,
             parked: VecDeque::new(),
             waiting: Vec::new(),
             hasher: foldhash::fast::FixedState::default(),
         });
-        Self { of, queue, number, state, stopping: Cell::new(false), events: Cell::new(0) }
+        let (stopping, time) = (Cell::new(false), Cell::new(0));
+        Self { of, queue, number, state, stopping, time, events: Cell::new(0) }
     }
 
     /// The next record for the lane with this number among the agent's; `None` when it is to stop.
@@ -162,7 +194,9 @@ impl Reader {
     /// The lane's record is finished, one way or the other.
     pub(crate) fn finished(&self, lane: usize, delivery: &Delivery) {
         let mut state = self.state.borrow_mut();
+        let state = &mut *state;
         state.progress.finish(delivery.before, delivery.offset);
+        state.ahead.count(&state.progress, delivery.offset, delivery.timestamp, &self.time);
         state.in_flight -= 1;
         if let Some(key) = state.busy.get_mut(lane) {
             *key = 0;
@@ -175,7 +209,6 @@ impl Reader {
                 waker.wake();
             }
         }
-        drop(state);
         self.events.set(self.events.get() + 1);
     }
 
@@ -184,6 +217,12 @@ impl Reader {
         let state = self.state.borrow();
         let in_batch = state.batch.as_ref().is_some_and(|batch| state.index < batch.messages.len());
         !in_batch && self.queue.is_at_end(state.next_batch)
+    }
+
+    /// Whether nothing is left to do of what is in the log, as far as is known.
+    pub(crate) fn is_settled(&self) -> bool {
+        let state = self.state.borrow();
+        self.is_drained() && state.in_flight == 0 && state.parked.is_empty()
     }
 
     /// What the agent has finished.
@@ -242,6 +281,8 @@ impl State {
                     let index = self.index;
                     self.index += 1;
                     if self.progress.is_done(message.offset) {
+                        let (offset, at) = (message.offset, message.timestamp);
+                        self.ahead.count(&self.progress, offset, at, &reader.time);
                         self.position = self.position.max(message.offset + 1);
                         continue;
                     }

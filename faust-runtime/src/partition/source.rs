@@ -22,8 +22,6 @@ pub(crate) struct SourceQueue {
     queue: RefCell<Queue>,
     limit: usize,
     room: Notify,
-    /// The highest event time that a finished event had; of an idle source, the time that it was moved up to.
-    pub(crate) time: Cell<i64>,
     /// Where it stood when it last moved, and when that was seen.
     moved: Cell<(Offset, Instant)>,
 }
@@ -42,10 +40,10 @@ struct Queue {
 }
 
 impl SourceQueue {
-    pub(crate) fn new(of: TopicPartition, limit: usize, time: i64) -> Self {
+    pub(crate) fn new(of: TopicPartition, limit: usize) -> Self {
         let queue = RefCell::new(Queue::default());
         let moved = Cell::new((0, Instant::now()));
-        Self { of, queue, limit, room: Notify::new(), time: Cell::new(time), moved }
+        Self { of, queue, limit, room: Notify::new(), moved }
     }
 
     /// Adds an agent that reads; its number here.

@@ -10,7 +10,6 @@ use crate::commit::{Metadata, Outbox, TableCut, TaskCut};
 use crate::kafka::{Commit, Offset, TopicId};
 use crate::table::AnyTable;
 use crate::table::store::StoreError;
-use crate::time::Timestamp;
 use crate::worker::Worker;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -45,8 +44,8 @@ pub(crate) struct Task {
     pub(crate) tables: Vec<Box<dyn AnyTable>>,
     /// Tables of the group by their index in the topology.
     pub(crate) table_numbers: BTreeMap<usize, u16>,
-    /// For each table, the sources whose agents write it.
-    pub(crate) writers: Vec<Vec<usize>>,
+    /// For each table, the readers whose agents write it.
+    writers: Vec<Vec<Rc<Reader>>>,
     pub(crate) closers: Vec<Rc<Closer>>,
     /// Stream time may have closed windows, or the task stops.
     pub(crate) closing: Notify,
@@ -75,7 +74,7 @@ pub(crate) struct TaskParts {
     pub(crate) sources: Vec<Rc<SourceQueue>>,
     pub(crate) readers: Vec<Rc<Reader>>,
     pub(crate) tables: Vec<(usize, Box<dyn AnyTable>)>,
-    pub(crate) writers: Vec<Vec<usize>>,
+    pub(crate) writers: Vec<Vec<Rc<Reader>>>,
     pub(crate) closers: Vec<Rc<Closer>>,
 }
 
@@ -111,17 +110,7 @@ impl Task {
         self.shard.stage_bytes
     }
 
-    /// Bookkeeping when an event is done: event time, and whether a cut is due early.
-    pub(crate) fn event_done(&self, source: usize, time: Timestamp) {
-        if let Some(source) = self.sources.get(source)
-            && source.time.get() < time.as_millis()
-        {
-            source.time.set(time.as_millis());
-        }
-        self.work_done();
-    }
-
-    /// Something was done that a cut is to commit.
+    /// Something was done that a cut is to commit; one may be due early.
     pub(crate) fn work_done(&self) {
         self.changed.set(true);
         self.rows_released();
@@ -245,35 +234,35 @@ impl Task {
         self.shard.cutting.get()
     }
 
-    /// The table's stream time: the lowest of the sources whose agents write it.
+    /// The table's stream time: the lowest of the agents that write it, and of their sources.
     pub(crate) fn stream_time(&self, table: usize) -> i64 {
-        let writers = self.writers.get(table).map(Vec::as_slice).unwrap_or_default();
-        let times =
-            writers.iter().filter_map(|source| self.sources.get(*source)).map(|s| s.time.get());
-        times.min().unwrap_or(0)
+        self.times(table).min().unwrap_or(0)
     }
 
     /// The newest time of an event that a table may have seen.
     pub(crate) fn newest_time(&self, table: usize) -> i64 {
-        let writers = self.writers.get(table).map(Vec::as_slice).unwrap_or_default();
-        let sources = writers.iter().filter_map(|source| self.sources.get(*source));
-        sources.map(|source| source.time.get()).max().unwrap_or(i64::MIN)
+        self.times(table).max().unwrap_or(i64::MIN)
     }
 
-    /// A source that has been silent for a while no longer holds stream time back: it is moved up to the others. That
-    /// is written with the cut, so that a replay decides the same.
-    fn move_idle_sources(&self, lows: &[Offset]) {
+    fn times(&self, table: usize) -> impl Iterator<Item = i64> {
+        let writers = self.writers.get(table).map(Vec::as_slice).unwrap_or_default();
+        writers.iter().map(|reader| reader.time.get())
+    }
+
+    /// A source that has been silent for a while, and all of which is done, no longer holds stream time back: its
+    /// readers are moved up to the others. That is written with the cut, so that a replay decides the same.
+    fn move_idle_readers(&self, lows: &[Offset]) {
         let timeout = self.worker.settings.idle_timeout;
-        let idle: Vec<bool> = self
-            .sources
-            .iter()
-            .zip(lows)
-            .map(|(source, low)| source.is_idle(*low, timeout))
-            .collect();
-        let active = self.sources.iter().zip(&idle).filter(|(_, idle)| !**idle);
-        let Some(time) = active.map(|(source, _)| source.time.get()).min() else { return };
-        for (source, _) in self.sources.iter().zip(&idle).filter(|(_, idle)| **idle) {
-            source.time.set(source.time.get().max(time));
+        let sources = self.sources.iter().zip(lows);
+        let silent: Vec<bool> =
+            sources.map(|(source, low)| source.is_idle(*low, timeout)).collect();
+        let is_idle = |reader: &Reader| {
+            silent.get(reader.of.source).is_some_and(|silent| *silent) && reader.is_settled()
+        };
+        let (idle, active): (Vec<_>, Vec<_>) = self.readers.iter().partition(|it| is_idle(it));
+        let Some(time) = active.iter().map(|reader| reader.time.get()).min() else { return };
+        for reader in idle {
+            reader.time.set(reader.time.get().max(time));
         }
     }
 
@@ -282,20 +271,23 @@ impl Task {
         self.changed.set(false);
         self.cut.set(self.cut.get() + 1);
         let lows = self.lows();
-        self.move_idle_sources(&lows);
+        self.move_idle_readers(&lows);
         let mut offsets = Vec::with_capacity(self.sources.len());
         for (index, (source, low)) in self.sources.iter().zip(&lows).enumerate() {
-            let readers = self.readers.iter().filter(|reader| reader.of.source == index);
+            let readers = || self.readers.iter().filter(|reader| reader.of.source == index);
             let name = |reader: &Reader| {
                 let agent = self.worker.topology.agents.get(reader.of.agent);
                 agent.map(|agent| agent.name().to_string()).unwrap_or_default()
             };
+            let time = readers().map(|reader| reader.time.get()).min().unwrap_or(0);
+            let ahead = readers().filter(|reader| reader.time.get() > time);
             let metadata = Metadata {
                 by: self.shard.id.clone(),
                 epoch: self.epoch,
                 cut: self.cut.get(),
-                time: source.time.get(),
-                agents: readers.map(|reader| (name(reader), reader.progress())).collect(),
+                time,
+                times: ahead.map(|reader| (name(reader), reader.time.get())).collect(),
+                agents: readers().map(|reader| (name(reader), reader.progress())).collect(),
                 closed: self.closed_to(),
                 ..Metadata::default()
             };

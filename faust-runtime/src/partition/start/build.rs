@@ -15,10 +15,7 @@ pub(super) fn build(
         positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.epoch)).max().unwrap_or(0) + 1;
     let cut = positions.iter().filter_map(|p| Some(p.metadata.as_ref()?.cut)).max().unwrap_or(0);
     let limit = worker.settings.queue_bytes;
-    let source = |position: &Position| {
-        let time = position.metadata.as_ref().map_or(0, |metadata| metadata.time);
-        Rc::new(SourceQueue::new(position.of.clone(), limit, time))
-    };
+    let source = |position: &Position| Rc::new(SourceQueue::new(position.of.clone(), limit));
     let sources: Vec<Rc<SourceQueue>> = positions.iter().map(source).collect();
     let agents =
         topology.groups.get(id.group).map(|group| group.agents.as_slice()).unwrap_or_default();
@@ -36,10 +33,11 @@ pub(super) fn build(
             };
             let known =
                 position.metadata.as_ref().and_then(|metadata| metadata.agents.get(agent.name()));
+            let time = position.metadata.as_ref().map_or(0, |it| it.time_of(agent.name()));
             let progress = known.cloned().unwrap_or_else(|| Progress::at(position.start));
             let lanes = usize::from(agent.options.concurrency.max(1));
             let of = ReaderOf { agent: *index, input, source };
-            readers.push(Rc::new(Reader::new(of, queue.clone(), progress, lanes)));
+            readers.push(Rc::new(Reader::new(of, queue.clone(), progress, time, lanes)));
         }
     }
     let newest = newest_metadata(positions, &recovered);
@@ -64,7 +62,7 @@ pub(super) fn build(
         tables.iter().filter_map(|(index, _)| Some(&topology.tables.get(*index)?.def)).collect();
     let agents: Vec<(usize, &AgentDef)> =
         agents.iter().filter_map(|index| Some((*index, topology.agents.get(*index)?))).collect();
-    let writers = defs.iter().map(|def| sources_of(def.name, &agents, &readers)).collect();
+    let writers = defs.iter().map(|def| writers_of(def.name, &agents, &readers)).collect();
     let closer = |(index, agent): &(usize, &AgentDef)| {
         let table = defs.iter().position(|def| Some(def.name) == agent.closes)? as u16;
         let to = |metadata: &Metadata| metadata.closed.get(agent.name()).copied();
@@ -94,8 +92,12 @@ fn newest_metadata(positions: &[Position], recovered: &[(usize, Recovered)]) -> 
     })
 }
 
-/// The sources from which a table is written: by agents that read them, or when windows close of a table that is.
-fn sources_of(table: &str, agents: &[(usize, &AgentDef)], readers: &[Rc<Reader>]) -> Vec<usize> {
+/// The readers from which a table is written: by their agents, or when windows close of a table that is.
+fn writers_of(
+    table: &str,
+    agents: &[(usize, &AgentDef)],
+    readers: &[Rc<Reader>],
+) -> Vec<Rc<Reader>> {
     let writes = |agent: &AgentDef, tables: &[&str]| {
         let mut uses = agent.uses.iter().copied().flatten();
         uses.any(|used| matches!(used, Use::Table(used) if tables.contains(&used.table.name)))
@@ -112,9 +114,5 @@ fn sources_of(table: &str, agents: &[(usize, &AgentDef)], readers: &[Rc<Reader>]
     }
     let writers = agents.iter().filter(|(_, agent)| writes(agent, &tables));
     let own = |index: usize| readers.iter().filter(move |reader| reader.of.agent == index);
-    let mut sources: Vec<usize> =
-        writers.flat_map(|(index, _)| own(*index)).map(|reader| reader.of.source).collect();
-    sources.sort_unstable();
-    sources.dedup();
-    sources
+    writers.flat_map(|(index, _)| own(*index)).cloned().collect()
 }
