@@ -6,6 +6,7 @@ mod feed;
 mod fleet;
 mod oracle;
 mod schedule;
+mod timed;
 
 pub use broker::serve;
 

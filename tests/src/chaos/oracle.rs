@@ -1,6 +1,7 @@
 //! What must be true at the end, computed from what the topics hold.
 
 use super::fleet::Fleet;
+use super::timed::{Closing, Timed};
 use crate::{App, Record, Worker, counted};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +21,10 @@ pub(super) struct Order {
 }
 
 #[derive(Deserialize)]
-struct Sale {
-    id: u64,
-    item: String,
-    amount: u64,
+pub(super) struct Sale {
+    pub(super) id: u64,
+    pub(super) item: String,
+    pub(super) amount: u64,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +34,17 @@ struct Receipt {
     total: u64,
 }
 
+#[derive(Deserialize)]
+struct Length {
+    id: u64,
+    item: String,
+    length: u64,
+}
+
 type Sums = BTreeMap<String, u64>;
+
+/// How long it may take until what is done is seen everywhere.
+const SEEN: Duration = Duration::from_secs(40);
 
 /// The findings of a run; none is what one wants.
 #[derive(Default)]
@@ -72,6 +83,9 @@ pub(super) fn check(app: &App, fleet: &Fleet<'_>, sent: u64, exactly_once: bool)
     let in_changelog = latest(app.changelog("recent"));
     // The keys of windows are encoded: how many there are, and all values, must be right.
     account.same("changelog of recent", values(&in_changelog), values(&windows));
+    let timed = Timed::of(&orders, &sales);
+    account.lengths(&parsed(app.read("lengths")), &timed, sent, exactly_once);
+    account.closings(app, &timed, exactly_once);
     for worker in fleet.workers() {
         for (table, expected) in [("spent", &spent), ("sold", &sold), ("recent", &sold)] {
             let what = format!("rows of {table}");
@@ -80,6 +94,9 @@ pub(super) fn check(app: &App, fleet: &Fleet<'_>, sent: u64, exactly_once: bool)
                 None => account.wrong.push(format!("{what}: a worker does not find all of them")),
             }
         }
+        let copied = || copied_rows(worker).filter(|rows| *rows == spent);
+        let copied = soon(copied).or_else(|| copied_rows(worker)).unwrap_or_default();
+        account.rows("a worker's copy of spent", &copied, &spent);
     }
     let dead = app.dead_letters();
     account.same("dead letters", dead.len(), 0);
@@ -88,10 +105,20 @@ pub(super) fn check(app: &App, fleet: &Fleet<'_>, sent: u64, exactly_once: bool)
 
 /// All rows of a table, wherever they are. It takes a moment until a worker knows where the others are now.
 fn known_rows(worker: &Worker, table: &str) -> Option<Sums> {
+    soon(|| worker.all_rows(table))
+}
+
+/// What a worker's copy of `spent` holds.
+fn copied_rows(worker: &Worker) -> Option<Sums> {
+    let (status, body) = worker.get("/everywhere");
+    (status == 200).then(|| serde_json::from_str(&body).unwrap())
+}
+
+fn soon<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(40) {
-        if let Some(rows) = worker.all_rows(table) {
-            return Some(rows);
+    while begun.elapsed() < SEEN {
+        if let Some(seen) = look() {
+            return Some(seen);
         }
         sleep(Duration::from_millis(100));
     }
@@ -137,6 +164,48 @@ impl Account {
         }
         let sold = sums(sales.iter().map(|it| (it.item.clone(), it.amount)));
         self.rows("the last receipts", &totals, &sold);
+    }
+
+    /// Lengths of streaks: one for each sale, and the right one. Under at-least-once a sale may be there again, with
+    /// another length.
+    fn lengths(&mut self, lengths: &[Length], timed: &Timed, sent: u64, exactly_once: bool) {
+        self.ids("lengths", lengths.iter().map(|it| it.id), sent, exactly_once);
+        for Length { id, item, length } in lengths {
+            let expected = timed.lengths.get(id).map(Vec::as_slice).unwrap_or_default();
+            if !expected.contains(length) {
+                self.wrong.push(format!("length {id} of {item}: {length} instead of {expected:?}"));
+            }
+        }
+    }
+
+    /// What has closed is told: once, if all happens once.
+    fn closings(&mut self, app: &App, timed: &Timed, exactly_once: bool) {
+        let read = || parsed::<Closing>(app.read("closings"));
+        let complete = || {
+            let told = read();
+            let known: BTreeSet<_> = told.iter().collect();
+            timed.closings.iter().all(|closing| known.contains(closing)).then_some(told)
+        };
+        let told = soon(complete).unwrap_or_else(read);
+        println!(
+            "{} closings of windows and sessions; {} sales were too late for theirs",
+            told.len(),
+            timed.late
+        );
+        let mut times = BTreeMap::<&Closing, usize>::new();
+        told.iter().for_each(|closing| *times.entry(closing).or_default() += 1);
+        for closing in timed.closings.iter().filter(|closing| !times.contains_key(closing)) {
+            self.wrong.push(format!("closings: {closing:?} is not there"));
+        }
+        for (closing, times) in times {
+            match timed.closings.contains(closing) {
+                false => self.wrong.push(format!("closings: {closing:?} was never so")),
+                true if exactly_once && times > 1 => {
+                    self.wrong.push(format!("closings: {closing:?} is there {times} times"));
+                }
+                true => {}
+            }
+        }
     }
 
     fn rows(&mut self, what: &str, found: &Sums, expected: &Sums) {
