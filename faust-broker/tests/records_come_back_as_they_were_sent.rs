@@ -260,7 +260,7 @@ fn a_fetch_waits_for_records_and_no_longer(cluster: &Cluster) {
     );
     assert_eq!(sent, (0, 0));
     let response = raw.receive::<kafka_protocol::messages::FetchRequest>(11);
-    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     assert!(!response.responses[0].partitions[0].records.as_ref().unwrap().is_empty());
 }
 

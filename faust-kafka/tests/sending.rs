@@ -155,7 +155,7 @@ fn a_flush_takes_as_long_as_the_brokers_do() {
     let topic = topic(1);
     let producer = Producer::new(&config().set("linger.ms", "1000")).unwrap();
     let handle = producer.topic(&topic).unwrap();
-    let mut took: Vec<_> = (0..40)
+    let took: Vec<_> = (0..40)
         .map(|_| {
             producer.send(&handle, &value(0, "v"), None).unwrap();
             let start = Instant::now();
@@ -163,8 +163,8 @@ fn a_flush_takes_as_long_as_the_brokers_do() {
             start.elapsed()
         })
         .collect();
-    took.sort();
-    assert!(took[took.len() / 2] < Duration::from_millis(50), "{took:?}");
+    // The quickest: a busy machine makes others slow, a pause in the code makes all of them.
+    assert!(took.iter().min().unwrap() < &Duration::from_millis(50), "{took:?}");
     assert_eq!(end(&topic, 0), 40);
 }
 

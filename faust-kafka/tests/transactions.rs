@@ -19,7 +19,7 @@ use support::{
 fn a_commit_takes_as_long_as_the_broker_does() {
     let topic = topic(1);
     let producer = producer(&unique("txn"));
-    let mut took: Vec<Duration> = (0..40)
+    let took: Vec<Duration> = (0..40)
         .map(|n| {
             producer.begin().unwrap();
             send(&producer, &topic, &n.to_string(), None);
@@ -28,8 +28,8 @@ fn a_commit_takes_as_long_as_the_broker_does() {
             start.elapsed()
         })
         .collect();
-    took.sort();
-    assert!(took[took.len() / 2] < Duration::from_millis(50), "{took:?}");
+    // The quickest: a busy machine makes others slow, a pause in the code makes all of them.
+    assert!(took.iter().min().unwrap() < &Duration::from_millis(50), "{took:?}");
     let reader = Reader::data(&config(), &unique("group")).unwrap();
     assert_eq!(read_to_end(&mut reader.partition(&topic, 0, 0).unwrap()).len(), 40);
 }

@@ -52,10 +52,12 @@ fn check_answers(workers: &[Worker], expected: &std::collections::BTreeMap<Strin
         for word in ["the", "god", "and", "light", "waters", "of"] {
             let n = expected[word];
             assert_eq!(worker.get(&format!("/count/{word}")), (200, n.to_string()));
+            assert_eq!(worker.get(&format!("/trend/{word}")), (200, n.to_string()));
             let row = format!("{{\"key\": \"{word}\", \"value\": {n}}}\n");
             assert_eq!(worker.get(&format!("/table/counts/{word}")), (200, row));
         }
         assert_eq!(worker.get("/count/nonsuch"), (200, "null".into()));
+        assert_eq!(worker.get("/trend/nonsuch"), (200, "0".into()));
         assert_eq!(worker.get("/table/counts/nonsuch").0, 404);
     }
     assert_eq!(owned, expected.len(), "each row is in one place");

@@ -1,16 +1,21 @@
 //! Reading committed rows from anywhere.
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
-use crate::codec::{Key, KeyRef};
-use crate::define::{AnyKey, ByTime, KeptRow, Members, Plain, Row, Shape, Unwindowed};
+use crate::codec::{Key, KeyPrefix, KeyRef};
+use crate::define::{
+    AnyKey, ByTime, HasWindows, KeptRow, Members, Plain, Row, Shape, Unwindowed, Window,
+};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
-use crate::table::store::Changed;
+use crate::table::store::{Changed, Store, StoreError};
 use crate::time::Timestamp;
-use crate::worker::{Lookup, Worker};
+use crate::web::{Stored, fetch_stored, rows_beginning, rows_of_windows};
+use crate::worker::{Home, Worker};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use tokio::sync::broadcast::Receiver;
 
@@ -59,20 +64,41 @@ impl<T: Row> View<T> {
         let (mut row, mut partition_key) = (Vec::new(), Vec::new());
         encode_row_key::<T>(start, key, &mut row)?;
         T::encode_partition_key(key, &mut partition_key)?;
-        let value = match self.worker.row(self.table, &row, &partition_key)? {
-            Lookup::Here(value) => value.map(|value| value.to_vec()),
-            Lookup::At(endpoint) => {
-                let mut text = Vec::new();
-                key.encode(&mut text)?;
-                let window = T::TABLE.window.map(|_| start);
-                crate::web::fetch_row(&endpoint, T::TABLE.name, &text, window).await?
-            }
-            Lookup::Moving => {
-                let what = format!("the partition of this key of table `{}`", T::TABLE.name);
-                return Err(Unavailable::new(what + " is moving or recovering").into());
-            }
+        let mut text = Vec::new();
+        key.encode(&mut text)?;
+        let window = T::TABLE.window.map(|_| start.to_string());
+        let query: &[_] = match &window {
+            Some(window) => &[("key", text.as_slice()), ("window", window.as_bytes())],
+            None => &[("key", &text)],
         };
-        Ok(value.map(|value| T::decode_value(&value)).transpose()?)
+        let here = |store: &dyn Store| {
+            Ok(store.get(&row)?.map(|value| (Vec::new(), value)).into_iter().collect())
+        };
+        let rows = self.stored(&partition_key, here, query).await?;
+        Ok(rows.first().map(|(_, value)| T::decode_value(value)).transpose()?)
+    }
+
+    /// Rows as they are stored: from here, or by the query from the worker that has the partition.
+    async fn stored(
+        &self,
+        partition_key: &[u8],
+        here: impl FnOnce(&dyn Store) -> Result<Vec<Stored>, StoreError>,
+        query: &[(&str, &[u8])],
+    ) -> crate::Result<Vec<Stored>> {
+        match self.worker.home(self.table, partition_key) {
+            Home::Here(store) => Ok(here(&*store)?),
+            Home::At(endpoint) => {
+                let mut text = Vec::with_capacity(query.len());
+                for (name, value) in query {
+                    text.push((*name, str::from_utf8(value)?));
+                }
+                fetch_stored(&endpoint, T::TABLE.name, &text).await
+            }
+            Home::Moving => {
+                let what = format!("the partition of this key of table `{}`", T::TABLE.name);
+                Err(Unavailable::new(what + " is moving or recovering").into())
+            }
+        }
     }
 
     /// What is written here from now on.
@@ -97,6 +123,43 @@ impl<T: Row<Window = Unwindowed<L>>, L> View<T> {
     }
 }
 
+impl<T: Row<Window: HasWindows>> View<T> {
+    /// All windows of a key that are kept, the oldest first, and what is in them; of sessions and sliding windows too.
+    /// Fails with [`Unavailable`] while their partition moves or recovers.
+    ///
+    /// ```
+    /// # use faust::prelude::*;
+    /// #[table("visits", window = session(30min), expires = 1d)]
+    /// struct Visit { key: String, value: u64 }
+    ///
+    /// #[page("/visits/{user}")]
+    /// async fn visits_of(Path(user): Path<String>, visits: View<Visit>) -> Result<String> {
+    ///     let visits = visits.windows(&user).await?;
+    ///     let lines = visits.iter().map(|(window, clicks)| format!("{}: {clicks} clicks\n", window.start));
+    ///     Ok(lines.collect())
+    /// }
+    /// ```
+    pub fn windows<'v, Q: KeyRef<T::Key> + ?Sized>(
+        &'v self,
+        key: &Q,
+    ) -> impl Future<Output = crate::Result<Vec<(Window, T::Value)>>> + use<'v, T, Q> {
+        let key = key.to_key();
+        async move {
+            let (mut text, mut partition_key) = (Vec::new(), Vec::new());
+            key.encode(&mut text)?;
+            T::encode_partition_key(&key, &mut partition_key)?;
+            let here = |store: &dyn Store| rows_of_windows(store, &text);
+            let rows = self.stored(&partition_key, here, &[("key", &text)]).await?;
+            let mut windows = Vec::with_capacity(rows.len());
+            for (key, value) in &rows {
+                windows
+                    .extend(read_rows::<T>(key, value)?.map(|(window, _, value)| (window, value)));
+            }
+            Ok(windows)
+        }
+    }
+}
+
 impl<T: Row<Window: ByTime>> View<T> {
     /// The window of a moment.
     pub fn at_time(&self, time: Timestamp) -> ViewInWindow<T> {
@@ -113,9 +176,26 @@ impl<T: Row<Window: ByTime>> View<T> {
 impl<T, K, M> View<T>
 where
     T: Row<Window = Members, Key = (K, M)>,
-    K: 'static,
-    M: 'static,
+    K: Key + Serialize + DeserializeOwned,
+    M: Key + Serialize + DeserializeOwned,
 {
+    /// The members of the set of a key, in the order of their encoding. Fails with [`Unavailable`] while its partition
+    /// moves or recovers.
+    pub fn members<'v, Q: KeyRef<K> + ?Sized>(
+        &'v self,
+        key: &Q,
+    ) -> impl Future<Output = crate::Result<Vec<M>>> + use<'v, T, K, M, Q> {
+        let key = key.to_key();
+        async move {
+            let (mut prefix, mut home) = (Vec::new(), Vec::new());
+            KeyPrefix::<(K, M)>::encode_prefix(&key, &mut prefix)?;
+            key.encode(&mut home)?;
+            let here = |store: &dyn Store| rows_beginning(store, &prefix);
+            let rows = self.stored(&home, here, &[("prefix", &prefix), ("home", &home)]).await?;
+            rows.iter().map(|(row, _)| Ok(T::Key::decode(row)?.1)).collect()
+        }
+    }
+
     /// Whether this is a member of the set of a key. Fails with [`Unavailable`] while its partition moves or recovers.
     pub fn contains<'v, Q: KeyRef<K> + ?Sized, P: KeyRef<M> + ?Sized>(
         &'v self,
@@ -170,7 +250,7 @@ impl<T: Row> LocalView<T> {
         for store in self.worker.stores_of(self.table) {
             store.scan(&[], &mut |key, value| match read_rows::<T>(key, value) {
                 Ok(found) => {
-                    rows.extend(found);
+                    rows.extend(found.map(|(window, key, value)| (window.start, key, value)));
                     true
                 }
                 Err(error) => {
@@ -190,14 +270,14 @@ impl<T: Row> LocalView<T> {
 fn read_rows<T: Row>(
     key: &[u8],
     value: &[u8],
-) -> Result<impl Iterator<Item = (Timestamp, T::Key, T::Value)>, crate::CodecError> {
+) -> Result<impl Iterator<Item = (Window, T::Key, T::Value)>, crate::CodecError> {
     let (start, key) = match (T::TABLE.window, key.split_first_chunk::<8>()) {
         (Some(_), Some((start, key))) => (i64::from_be_bytes(*start), key),
         _ => (0, key),
     };
     let key = T::Key::decode(key)?;
     let windows = T::Window::open::<T>(start, KeptRow::<T>::decode_value(value)?);
-    Ok(windows.map(move |(window, value)| (window.start, key.clone(), value)))
+    Ok(windows.map(move |(window, value)| (window, key.clone(), value)))
 }
 
 impl<T: Row> AgentParam for View<T> {

@@ -5,7 +5,7 @@ use crate::error::{NotFound, Unavailable};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use reqwest::{Client, Url};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -20,21 +20,23 @@ static CLIENT: LazyLock<Client> = LazyLock::new(Client::new);
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A row of another worker, by its key and the start of its window: its value as it is stored.
-pub(crate) async fn fetch_row(
+/// A row as it is stored: key and value.
+pub(crate) type Stored = (Vec<u8>, Bytes);
+
+/// Rows of another worker that fit the query.
+pub(crate) async fn fetch_stored(
     endpoint: &str,
     table: &str,
-    key: &[u8],
-    window: Option<i64>,
-) -> crate::Result<Option<Vec<u8>>> {
-    let key = std::str::from_utf8(key)?;
-    let ask = Ask { endpoint, table, key, window };
+    query: &[(&str, &str)],
+) -> crate::Result<Vec<Stored>> {
+    let ask = Ask { endpoint, table, query };
     let gone =
         |error: reqwest::Error| Unavailable::new(format!("worker {endpoint}: {}", cause(&error)));
     let response = ask.request(HeaderValue::from_static(BYTES))?.send().await.map_err(gone)?;
     match response.status() {
-        StatusCode::OK => Ok(Some(response.bytes().await.map_err(gone)?.to_vec())),
-        StatusCode::NOT_FOUND => Ok(None),
+        StatusCode::OK => split(response.bytes().await.map_err(gone)?)
+            .ok_or_else(|| format!("worker {endpoint}: its rows break off").into()),
+        StatusCode::NOT_FOUND => Ok(Vec::new()),
         StatusCode::SERVICE_UNAVAILABLE => {
             Err(Unavailable::new(format!("table `{table}` at {endpoint}")).into())
         }
@@ -42,23 +44,42 @@ pub(crate) async fn fetch_row(
     }
 }
 
-/// One row, asked for.
+/// Rows in one body: each key and each value behind its length in four bytes, big-endian.
+pub(super) fn join(rows: &[Stored]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for part in rows.iter().flat_map(|(key, value)| [key.as_slice(), value]) {
+        joined.extend_from_slice(&(part.len() as u32).to_be_bytes());
+        joined.extend_from_slice(part);
+    }
+    joined
+}
+
+/// The rows of a body; `None` where it is not one.
+fn split(mut body: Bytes) -> Option<Vec<Stored>> {
+    let mut rows = Vec::new();
+    let part = |body: &mut Bytes| {
+        let len = u32::from_be_bytes(*body.first_chunk()?) as usize;
+        body.advance(4);
+        (len <= body.len()).then(|| body.split_to(len))
+    };
+    while !body.is_empty() {
+        rows.push((part(&mut body)?.to_vec(), part(&mut body)?));
+    }
+    Some(rows)
+}
+
+/// Rows, asked for.
 pub(super) struct Ask<'a> {
     pub(super) endpoint: &'a str,
     pub(super) table: &'a str,
-    pub(super) key: &'a str,
-    /// The start of one window, in milliseconds.
-    pub(super) window: Option<i64>,
+    /// In the query and not in the path, where `..` would mean something.
+    pub(super) query: &'a [(&'a str, &'a str)],
 }
 
 impl Ask<'_> {
     fn request(&self, accept: HeaderValue) -> crate::Result<reqwest::RequestBuilder> {
         let mut url = table_url(self.endpoint, self.table)?;
-        // In the query and not in the path, where `..` would mean something.
-        url.query_pairs_mut().append_pair("key", self.key);
-        if let Some(window) = self.window {
-            url.query_pairs_mut().append_pair("window", &window.to_string());
-        }
+        url.query_pairs_mut().extend_pairs(self.query);
         let request = CLIENT.get(url).timeout(PATIENCE).header(FORWARDED, "1");
         Ok(request.header(header::ACCEPT, accept))
     }
@@ -174,4 +195,23 @@ fn cause(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_survive_their_way_and_a_body_that_breaks_off_is_told() {
+        let row =
+            |key: &str, value: &'static str| (key.into(), Bytes::from_static(value.as_bytes()));
+        let rows = vec![row("a", "1"), row("", ""), row("b", "{}")];
+        let joined = Bytes::from(join(&rows));
+        assert_eq!(split(joined.clone()), Some(rows));
+        assert_eq!(split(Bytes::new()), Some(Vec::new()));
+        let whole = [0, 10, 18];
+        for end in (0..joined.len()).filter(|end| !whole.contains(end)) {
+            assert_eq!(split(joined.slice(..end)), None, "{end}");
+        }
+    }
 }

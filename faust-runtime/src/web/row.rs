@@ -1,5 +1,6 @@
 //! Rows as JSON text, from their bytes: values are JSON already, keys are JSON or plain text.
 
+use super::remote::Stored;
 use crate::app::topology::Table;
 use crate::define::{Pane, Scope, Window, WindowDef, split_panes, split_session};
 use crate::table::store::{Store, StoreError};
@@ -62,15 +63,21 @@ impl Printer {
 /// A row, or several, that a table is asked for.
 pub(crate) struct Wanted {
     pub(crate) scope: Scope,
-    /// The key as the store has it.
-    pub(crate) stored: Vec<u8>,
     pub(crate) partition_key: Vec<u8>,
     /// The start of the window that is asked for.
     pub(crate) window: Option<i64>,
-    /// Whether several rows may be the answer: all windows of a key, or a key of several partitions.
+    /// Whether several rows may be the answer: all windows of a key, a key of several partitions, all members of a set.
     pub(crate) many: bool,
-    key: Vec<u8>,
-    all_windows: bool,
+    rows: Which,
+}
+
+enum Which {
+    /// The row of this stored key.
+    Row(Vec<u8>),
+    /// All windows of this key.
+    Windows(Vec<u8>),
+    /// Those whose stored keys begin so.
+    Begin(Vec<u8>),
 }
 
 impl Wanted {
@@ -89,25 +96,36 @@ impl Wanted {
             }
             (_, None) => None,
         };
-        let all_windows = table.def.window.is_some() && window.is_none();
+        let rows = match (table.def.window, window) {
+            (Some(_), None) => Which::Windows(key),
+            _ => Which::Row(stored_key(window, &key)),
+        };
         Ok(Self {
             scope: table.def.scope,
-            stored: stored_key(if all_windows { Some(Timestamp::default()) } else { window }, &key),
             partition_key,
             window: window.map(Timestamp::as_millis),
-            many: all_windows || table.def.scope == Scope::Partition,
-            key,
-            all_windows,
+            many: matches!(rows, Which::Windows(_)) || table.def.scope == Scope::Partition,
+            rows,
         })
     }
 
+    /// The rows whose stored keys begin so, in the partition of `home`.
+    pub(crate) fn begins(table: &Table, prefix: &str, home: &str) -> Self {
+        let (prefix, partition_key) = (prefix.into(), home.into());
+        let (scope, rows) = (table.def.scope, Which::Begin(prefix));
+        Self { scope, partition_key, window: None, many: true, rows }
+    }
+
     /// What one partition has of it.
-    pub(crate) fn in_store(&self, store: &dyn Store) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
-        if self.all_windows {
-            return windows(store, &self.key);
+    pub(crate) fn in_store(&self, store: &dyn Store) -> Result<Vec<Stored>, StoreError> {
+        match &self.rows {
+            Which::Row(key) => {
+                let row = store.get(key)?;
+                Ok(row.map(|value| (key.clone(), value)).into_iter().collect())
+            }
+            Which::Windows(key) => windows(store, key),
+            Which::Begin(prefix) => beginning(store, prefix),
         }
-        let row = store.get(&self.stored)?;
-        Ok(row.map(|value| (self.stored.clone(), value)).into_iter().collect())
     }
 }
 
@@ -120,7 +138,7 @@ fn stored_key(window: Option<Timestamp>, key: &[u8]) -> Vec<u8> {
 }
 
 /// All windows of a key in one store. Rows are in the order of their windows, so it goes from window to window.
-fn windows(store: &dyn Store, key: &[u8]) -> Result<Vec<(Vec<u8>, Bytes)>, StoreError> {
+pub(crate) fn windows(store: &dyn Store, key: &[u8]) -> Result<Vec<Stored>, StoreError> {
     let mut found = Vec::new();
     let mut from = 0u64;
     loop {
@@ -137,6 +155,19 @@ fn windows(store: &dyn Store, key: &[u8]) -> Result<Vec<(Vec<u8>, Bytes)>, Store
         let Some(after) = start.checked_add(1) else { return Ok(found) };
         from = after;
     }
+}
+
+/// The rows of one store whose keys begin so.
+pub(crate) fn beginning(store: &dyn Store, prefix: &[u8]) -> Result<Vec<Stored>, StoreError> {
+    let mut found = Vec::new();
+    store.scan(prefix, &mut |key, value| {
+        let begins = key.starts_with(prefix);
+        if begins {
+            found.push((key.to_vec(), Bytes::copy_from_slice(value)));
+        }
+        begins
+    })?;
+    Ok(found)
 }
 
 /// RFC 3339, or milliseconds since 1970.

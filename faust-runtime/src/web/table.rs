@@ -4,7 +4,7 @@ use super::list;
 use super::remote::{self, Ask};
 use super::row::{Printer, Wanted};
 use crate::define::Scope;
-use crate::worker::{Lookup, Worker};
+use crate::worker::{Home, Worker};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -19,6 +19,10 @@ pub(super) struct Params {
     key: Option<String>,
     /// The window's start: RFC 3339, or milliseconds since 1970.
     window: Option<String>,
+    /// What the stored keys begin with of the rows that are wanted, as workers ask each other, ...
+    prefix: Option<String>,
+    /// ... and what decides their partition.
+    home: Option<String>,
     /// At most so many rows.
     limit: Option<u64>,
     /// Rows of other workers too.
@@ -74,58 +78,45 @@ async fn answer(
         let error = format!("there is no table `{name}`; the app has: {}", names.join(", "));
         return Err(Refusal(StatusCode::NOT_FOUND, error));
     };
-    let Some(key) = params.key else {
-        return Ok(list::list(worker, index, params.limit, params.everywhere));
-    };
     let refused = |what| Refusal(StatusCode::BAD_REQUEST, what);
-    let wanted = Wanted::new(table, &key, params.window.as_deref()).map_err(refused)?;
-    let away = |what| Refusal(StatusCode::SERVICE_UNAVAILABLE, what);
-    match find(&worker, index, &wanted).map_err(internal)? {
-        Found::Rows(rows) => show(Printer::new(table), &rows, wanted.many, headers),
-        // Owners are learned from the group: after a rebalance two workers may each take the other for it.
-        Found::At(endpoint) if headers.contains_key(remote::FORWARDED) => {
-            Err(away(format!("the row moves to {endpoint}: ask again shortly")))
-        }
-        Found::At(endpoint) => {
-            let ask = Ask { endpoint: &endpoint, table: name, key: &key, window: wanted.window };
-            let answer = ask.relay(headers.get(header::ACCEPT)).await;
-            answer.map_err(|error| away(format!("{endpoint}, which owns the row: {error}")))
-        }
-        Found::Moving => {
-            Err(away("the row's partition moves or recovers: ask again shortly".into()))
-        }
-    }
-}
-
-enum Found {
-    Rows(Vec<(Vec<u8>, Bytes)>),
-    At(String),
-    Moving,
-}
-
-fn find(worker: &Worker, index: usize, wanted: &Wanted) -> crate::Result<Found> {
-    // Rows of a partition's scope have no home: what is here is all there is to ask.
-    let lookup = match wanted.scope {
-        Scope::Key => worker.row(index, &wanted.stored, &wanted.partition_key)?,
-        Scope::Partition => Lookup::Here(None),
+    let wanted = match (&params.key, &params.prefix, &params.home) {
+        (Some(key), ..) => Wanted::new(table, key, params.window.as_deref()).map_err(refused)?,
+        (None, Some(prefix), Some(home)) => Wanted::begins(table, prefix, home),
+        _ => return Ok(list::list(worker, index, params.limit, params.everywhere)),
     };
-    Ok(match lookup {
-        Lookup::At(endpoint) => Found::At(endpoint),
-        Lookup::Moving => Found::Moving,
-        Lookup::Here(_) if wanted.many => {
-            let mut rows = Vec::new();
-            for store in worker.stores_of(index) {
-                rows.extend(wanted.in_store(&*store)?);
-            }
-            Found::Rows(rows)
+    let away = |what| Refusal(StatusCode::SERVICE_UNAVAILABLE, what);
+    // Rows of a partition's scope have no home: what is here is all there is to ask.
+    let stores = match (wanted.scope, worker.home(index, &wanted.partition_key)) {
+        (Scope::Partition, _) => worker.stores_of(index),
+        (Scope::Key, Home::Here(store)) => vec![store],
+        // Owners are learned from the group: after a rebalance two workers may each take the other for it.
+        (Scope::Key, Home::At(endpoint)) if headers.contains_key(remote::FORWARDED) => {
+            return Err(away(format!("the row moves to {endpoint}: ask again shortly")));
         }
-        Lookup::Here(row) => {
-            Found::Rows(row.map(|value| (wanted.stored.clone(), value)).into_iter().collect())
+        (Scope::Key, Home::At(endpoint)) => {
+            let window = wanted.window.map(|window| window.to_string());
+            let Params { key, prefix, home, .. } = &params;
+            let query = [("key", key), ("window", &window), ("prefix", prefix), ("home", home)];
+            let query: Vec<_> =
+                query.iter().filter_map(|(name, it)| Some((*name, it.as_deref()?))).collect();
+            let ask = Ask { endpoint: &endpoint, table: name, query: &query };
+            let answer = ask.relay(headers.get(header::ACCEPT)).await;
+            return answer
+                .map_err(|error| away(format!("{endpoint}, which owns the row: {error}")));
         }
-    })
+        (Scope::Key, Home::Moving) => {
+            return Err(away("the row's partition moves or recovers: ask again shortly".into()));
+        }
+    };
+    let mut rows = Vec::new();
+    for store in stores {
+        rows.extend(wanted.in_store(&*store).map_err(internal)?);
+    }
+    show(Printer::new(table), &rows, wanted.many, headers)
 }
 
-/// One row as an object, several as a list; with `Accept: application/octet-stream` the value as it is stored.
+/// One row as an object, several as a list; with `Accept: application/octet-stream` keys and values as they are
+/// stored.
 fn show(
     printer: Printer,
     rows: &[(Vec<u8>, Bytes)],
@@ -136,7 +127,8 @@ fn show(
         return Err(Refusal(StatusCode::NOT_FOUND, "there is no such row".into()));
     };
     if headers.get(header::ACCEPT).is_some_and(|accept| accept == remote::BYTES) {
-        return Ok(([(header::CONTENT_TYPE, remote::BYTES)], value.clone()).into_response());
+        let kind = [(header::CONTENT_TYPE, remote::BYTES)];
+        return Ok((kind, remote::join(rows)).into_response());
     }
     let text = if many {
         let rows = rows.iter().map(|(stored, value)| printer.print(stored, value));

@@ -23,7 +23,6 @@ use crate::partition::{Standbys, TaskId};
 use crate::rpc::Replies;
 use crate::table::changelog::Pace;
 use crate::table::store::{Feed, Store, StoreError, Stores};
-use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::try_join_all;
 use std::any::{Any, TypeId};
@@ -113,10 +112,10 @@ pub(crate) enum WorkerError {
     Store(#[from] StoreError),
 }
 
-/// Where a row is.
-pub(crate) enum Lookup {
-    /// On this worker; `None`: there is no such row.
-    Here(Option<Bytes>),
+/// Where the rows of a partition are.
+pub(crate) enum Home {
+    /// On this worker.
+    Here(Arc<dyn Store>),
     /// On another, at this endpoint.
     At(String),
     /// Nowhere at the moment.
@@ -393,15 +392,10 @@ impl Worker {
         of_group.map(|(_, at)| at.clone()).filter(|at| *at != own && !at.is_empty()).collect()
     }
 
-    /// Finds a row by its encoded key, and what decides its partition.
-    pub(crate) fn row(
-        &self,
-        table: usize,
-        key: &[u8],
-        partition_key: &[u8],
-    ) -> Result<Lookup, StoreError> {
+    /// Where the rows of a table are that have this partition key.
+    pub(crate) fn home(&self, table: usize, partition_key: &[u8]) -> Home {
         let Some(group) = self.topology.tables.get(table).and_then(|table| table.group) else {
-            return Ok(Lookup::Moving);
+            return Home::Moving;
         };
         let partition = partition_for(partition_key, self.partitions_of_group(group));
         let here = {
@@ -409,16 +403,16 @@ impl Worker {
             stores.get(&(table, partition)).cloned()
         };
         if let Some(store) = here {
-            return Ok(Lookup::Here(store.get(key)?));
+            return Home::Here(store);
         }
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let own = self.assignment.own_endpoint();
-        Ok(match owners.get(&(group, partition)) {
+        match owners.get(&(group, partition)) {
             Some(endpoint) if *endpoint != own && !endpoint.is_empty() => {
-                Lookup::At(endpoint.clone())
+                Home::At(endpoint.clone())
             }
-            _ => Lookup::Moving,
-        })
+            _ => Home::Moving,
+        }
     }
 
     /// The user's own resource of this type, made on first use.

@@ -70,12 +70,17 @@ async fn count_of(Path(word): Path<String>, counts: View<Count>) -> Result<Json<
     Ok(Json(counts.get(&word).await?))
 }
 
+#[page("/trend/{word}")]
+async fn trend_of(Path(word): Path<String>, trend: View<Trend>) -> Result<Json<u64>> {
+    Ok(Json(trend.windows(&word).await?.into_iter().map(|(_, n)| n).sum()))
+}
+
 #[page("/vote/{word}", method = post)]
 async fn vote(Path(word): Path<String>, count: Ask<count>) -> Result<Json<u64>> {
     Ok(Json(count.ask(Word { word }).await?))
 }
 
-#[app("count", agents(read, split, count), pages(count_of, vote))]
+#[app("count", agents(read, split, count), pages(count_of, trend_of, vote))]
 struct Counting;
 
 fn main() -> std::process::ExitCode {
