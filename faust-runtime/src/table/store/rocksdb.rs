@@ -161,8 +161,18 @@ impl Stores for RocksStores {
     }
 
     fn set_aside(&self, table: &str, partition: u32) -> Result<(), StoreError> {
-        let n = self.0.generation(table, partition).map_or(0, |n| n + 1);
-        self.0.family(&disk::name(table, partition, n)).map(|_| ())
+        let known = self.0.names().clone();
+        let mut known = disk::generations(known.iter().map(String::as_str), table, partition);
+        let n = known.pop().map_or(0, |n| n + 1);
+        self.0.family(&disk::name(table, partition, n))?;
+        // What was set aside before is of no use beside it.
+        for older in known {
+            tracing::info!(table, partition, "deleting the store that was set aside before");
+            let name = disk::name(table, partition, older);
+            self.0.database.drop_cf(&name).map_err(|error| self.0.failed(error))?;
+            self.0.names().remove(&name);
+        }
+        Ok(())
     }
 
     fn partitions(&self, table: &str) -> BTreeSet<u32> {
