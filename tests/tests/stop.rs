@@ -1,6 +1,8 @@
 //! Stopping: what is in flight is finished and committed, unless it is asked for a second time.
 
 use faust_tests::{App, assert_rows, counted, eventually, lines, words};
+use std::thread::sleep;
+use std::time::Duration;
 
 const LINES: usize = 20_000;
 
@@ -42,6 +44,25 @@ fn a_second_ctrl_c_ends_at_once() {
     assert!(worker.is_running(), "the event is not done");
     worker.signal("INT");
     assert_eq!(worker.wait(), Some(130));
+}
+
+/// The group waits for a dead member, and answers nobody meanwhile: what was done is committed all the same.
+#[test]
+fn a_group_that_waits_for_a_dead_member_makes_no_stop_a_failure() {
+    let app = App::new(env!("CARGO_BIN_EXE_count"), &["texts", "lines", "words"]);
+    let (dies, stops) = (app.start(0), app.start(1));
+    app.send_text(&lines(0..50));
+    app.wait_until_processed();
+    dies.wait_until_ready();
+    stops.wait_until_ready();
+    dies.kill();
+    // Somebody new makes everybody join again, the dead one too.
+    let joins = app.start(2);
+    joins.wait_until_printed("commits");
+    // It joins as soon as it has said so.
+    sleep(Duration::from_secs(1));
+    stops.signal("TERM");
+    assert_eq!(stops.wait(), Some(0));
 }
 
 #[test]

@@ -63,9 +63,9 @@ pub(super) async fn run(session: Session, until_end: bool) -> Result<(), Failure
     let progress = tokio::spawn(progress::show(worker.monitor.clone()));
     let running = Running::start(worker)?;
     let outcome = until_done(&running, &signals, until_end).await;
-    let outcome = match timeout(LAST_COMMITS, running.stop()).await {
-        Ok(()) => outcome,
-        Err(_) => outcome.and(Err(NOT_COMMITTED.into())),
+    let outcome = match running.stop(LAST_COMMITS).await {
+        true => outcome,
+        false => outcome.and(Err(NOT_COMMITTED.into())),
     };
     progress.abort();
     spawn_blocking(move || stores.close()).await?;

@@ -12,6 +12,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
+/// That it is to stop, and who hears how far that is.
+pub(crate) struct Stop {
+    /// Everything that was done is committed.
+    pub(crate) committed: oneshot::Sender<()>,
+    /// The group knows that this worker has left, or cannot be told.
+    pub(crate) left: oneshot::Sender<()>,
+}
+
 /// One worker's part in the group.
 pub(crate) struct Control {
     worker: Worker,
@@ -72,9 +80,9 @@ impl Control {
         })
     }
 
-    /// Follows the group until `stop`; then hands everything over, leaves, and says so.
-    pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<oneshot::Sender<()>>) {
-        let stopped = loop {
+    /// Follows the group until `stop`; then hands everything over, and leaves.
+    pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<Stop>) {
+        let stop = loop {
             let (ask_again, look) = (self.ask_again, self.warming.look);
             tokio::select! {
                 stop = &mut stop => break stop.ok(),
@@ -85,10 +93,11 @@ impl Control {
         };
         self.worker.standbys.follow(BTreeSet::new());
         self.stop_all().await;
+        // Whoever has asked may have lost patience.
+        let (committed, left) = stop.map(|Stop { committed, left }| (committed, left)).unzip();
+        committed.map(|committed| committed.send(()));
         self.member.leave().await;
-        if let Some(stopped) = stopped {
-            let _ = stopped.send(());
-        }
+        left.map(|left| left.send(()));
     }
 
     /// Stops every task. The group is followed meanwhile: who has no place in it cannot commit.

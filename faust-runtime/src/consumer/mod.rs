@@ -5,4 +5,4 @@ mod control;
 mod placement;
 
 pub(crate) use assignment::{Assignment, Plan};
-pub(crate) use control::Control;
+pub(crate) use control::{Control, Stop};

@@ -106,7 +106,7 @@ impl TestApp {
     /// Stops the app cleanly and starts it again on what it has left: topics, committed offsets and stores.
     pub async fn restart(&mut self) -> Result<()> {
         if let Some(running) = self.running.take() {
-            self.local.run_until(running.stop()).await;
+            self.local.run_until(running.stop(Duration::MAX)).await;
         }
         self.local = LocalSet::new();
         let opened = open(&self.app, &self.settings, &self.cluster, &self.disk);

@@ -2,7 +2,7 @@
 
 use super::{Worker, WorkerError, outage};
 use crate::commit::{Committer, Owned};
-use crate::consumer::Control;
+use crate::consumer::{Control, Stop};
 use crate::kafka::{At, KafkaError, MemberConfig, TopicPartition};
 use crate::partition::{CutOrder, Shard, ShardCommand, ShardConfig, standbys};
 use crate::schedule::{TaskDef, TimerDef};
@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// A worker that runs.
 pub(crate) struct Running {
     worker: Worker,
     shards: Vec<mpsc::UnboundedSender<ShardCommand>>,
-    stop: oneshot::Sender<oneshot::Sender<()>>,
+    stop: oneshot::Sender<Stop>,
     jobs: Vec<AbortHandle>,
     /// The user's tasks that have not returned.
     unfinished: Arc<AtomicUsize>,
@@ -70,16 +70,23 @@ impl Running {
         self.worker.failed().await
     }
 
-    /// Stops: every task finishes the event that it is at and commits, then the worker leaves the group.
-    pub(crate) async fn stop(self) {
+    /// Stops: every task finishes the event that it is at and commits, then the worker leaves the group. False where that
+    /// could not be committed in time.
+    pub(crate) async fn stop(self, within: Duration) -> bool {
         self.worker.stopping.send_replace(true);
         for job in &self.jobs {
             job.abort();
         }
-        let (sender, stopped) = oneshot::channel();
-        if self.stop.send(sender).is_ok() {
-            let _ = stopped.await;
+        let ((committed, all_committed), (left, has_left)) =
+            (oneshot::channel(), oneshot::channel());
+        if self.stop.send(Stop { committed, left }).is_ok() {
+            // An error: it has ended by itself, and said why.
+            if timeout(within, all_committed).await.is_err() {
+                return false;
+            }
+            let _ = has_left.await;
         }
+        true
     }
 
     /// Completes when the user's tasks have returned and every record that is in the app's topics is processed and

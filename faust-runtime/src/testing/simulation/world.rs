@@ -84,7 +84,7 @@ impl Member {
 
     pub(super) async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
-            self.local.run_until(running.stop()).await;
+            self.local.run_until(running.stop(Duration::MAX)).await;
         }
     }
 
