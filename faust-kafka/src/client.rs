@@ -36,13 +36,14 @@ struct Shared {
 }
 
 impl Client {
-    /// Starts a client and its thread. `prepare` can add callbacks that need no state.
+    /// Starts a client and its thread. `prepare` can add callbacks; `callbacks` is what they point to.
     pub(crate) fn start(
         config: &Config,
         role: &Role<'_>,
         prepare: impl FnOnce(*mut sys::rd_kafka_conf_t),
+        callbacks: Box<dyn Any + Send + Sync>,
     ) -> Result<Self> {
-        let raw = RawClient::start(config, role, prepare, Box::new(()))?;
+        let raw = RawClient::start(config, role, prepare, callbacks)?;
         let shared = Arc::new(Shared { raw, retired: AtomicBool::new(false) });
         let served = Arc::clone(&shared);
         let name = format!("kafka-{}", role.name());

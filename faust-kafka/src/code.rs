@@ -46,6 +46,7 @@ impl Code {
     pub(crate) const TIMED_OUT: Self = Self(-185);
     pub(crate) const QUEUE_FULL: Self = Self(-184);
     pub(crate) const INVALID_ARGUMENT: Self = Self(-186);
+    pub(crate) const PURGE_QUEUE: Self = Self(-152);
     pub(crate) const ASSIGN_PARTITIONS: Self = Self(-175);
     pub(crate) const FATAL: Self = Self(-150);
     pub(crate) const AUTO_OFFSET_RESET: Self = Self(-140);

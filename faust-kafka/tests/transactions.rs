@@ -5,13 +5,14 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use faust_broker::Broker;
 use faust_kafka::{
-    Admin, Commit, Committed, Deliveries, Error, GroupMetadata, Isolation, OffsetSpec, Reader,
-    Record, SlotOffset, TopicPartition, TransactionalProducer, TxnErrorKind,
+    Admin, Commit, Committed, Config, Deliveries, Error, GroupMetadata, Isolation, NewTopic,
+    OffsetSpec, Reader, Record, SlotOffset, TopicPartition, TransactionalProducer, TxnErrorKind,
 };
 use support::{
-    SOON, admin, config, end, read_to_end, send_within as send, topic, transactional as producer,
-    unique,
+    SOON, admin, config, end, eventually, read_to_end, send_within as send, topic,
+    transactional as producer, unique,
 };
 
 /// The usual commit sleeps in slices of 100 ms; this one returns when the broker has answered.
@@ -83,6 +84,46 @@ fn readers_see_what_was_committed_and_move_over_what_was_not() {
     assert_eq!(read_to_end(&mut partition), [(2, "committed".to_owned())]);
     assert_eq!(partition.position(), 4, "behind the marker");
     assert_eq!(end(&topic, 0), 4);
+}
+
+/// The broker writes a record and its answer is lost; the transaction is aborted before the record is sent again. Its
+/// sequence number is taken: a record that got the same would be taken for it, and not be written.
+#[test]
+fn what_is_sent_after_an_abort_is_written_although_an_answer_was_lost() {
+    let broker = Broker::start(faust_broker::Config::default()).unwrap();
+    let config = Config::new(broker.bootstrap_servers()).set("retry.backoff.ms", "1000");
+    let admin = Admin::new(&config).unwrap();
+    admin.create_topics(&[NewTopic::new("words", 1)], SOON).unwrap();
+    let start = || {
+        let producer = TransactionalProducer::new(&config, "writer").unwrap();
+        producer.init(SOON).unwrap();
+        producer
+    };
+    let written = || {
+        let of = [(TopicPartition::new("words", 0), OffsetSpec::Latest)];
+        admin.list_offsets(&of, Isolation::ReadUncommitted, SOON).unwrap().remove(0).unwrap()
+    };
+
+    let producer = start();
+    producer.begin().unwrap();
+    broker.faults().add("Produce lose-answer nth=1".parse().unwrap());
+    send(&producer, "words", "first", None);
+    eventually("it is written", || written() == Some(1));
+    // The client notices that its connection is gone.
+    std::thread::sleep(Duration::from_millis(200));
+    let producer = match producer.abort(SOON) {
+        Ok(()) => producer,
+        Err(error) => {
+            assert_eq!(error.kind, TxnErrorKind::Fatal, "{error}");
+            start()
+        }
+    };
+    producer.begin().unwrap();
+    send(&producer, "words", "second", None);
+    producer.commit(SOON).unwrap();
+    let reader = Reader::data(&config, "reader").unwrap();
+    let found = read_to_end(&mut reader.partition("words", 0, 0).unwrap());
+    assert_eq!(found.iter().map(|(_, value)| value).collect::<Vec<_>>(), ["second"]);
 }
 
 #[test]
@@ -170,7 +211,7 @@ fn calls_in_the_wrong_order_and_without_a_broker_are_errors() {
     let handle = producer.topic("any").unwrap();
     assert!(producer.send(&handle, &Record::default(), None).is_err(), "no transaction is open");
 
-    let nowhere = faust_kafka::Config::new("127.0.0.1:1").on_event(|_| ());
+    let nowhere = Config::new("127.0.0.1:1").on_event(|_| ());
     let producer = TransactionalProducer::new(&nowhere, "txn").unwrap();
     let start = Instant::now();
     let late = producer.init(Duration::from_millis(500)).unwrap_err();

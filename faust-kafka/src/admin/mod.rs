@@ -33,6 +33,6 @@ pub struct Admin(Client);
 impl Admin {
     /// Starts a client. It does not wait for a broker.
     pub fn new(config: &Config) -> Result<Self> {
-        Client::start(config, &Role::Admin, |_| ()).map(Self)
+        Client::start(config, &Role::Admin, |_| (), Box::new(())).map(Self)
     }
 }

@@ -6,7 +6,10 @@ use std::{
     ffi::{c_char, c_void},
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rdkafka_sys as sys;
@@ -77,6 +80,8 @@ impl Drop for Topic {
 pub(super) struct Sender {
     pub(super) client: Arc<Client>,
     topics: Mutex<HashMap<String, TopicHandle>>,
+    /// A record was given up that may be in the log all the same.
+    doubt: Arc<AtomicBool>,
 }
 
 thread_local! {
@@ -86,19 +91,21 @@ thread_local! {
 
 impl Sender {
     pub(super) fn start(config: &Config, role: &Role<'_>) -> Result<Self> {
+        let doubt = Arc::new(AtomicBool::new(false));
+        let opaque = Arc::as_ptr(&doubt).cast_mut().cast();
         let intercept = |conf| {
-            // SAFETY: the configuration is alive; the callback needs no state of ours.
+            // SAFETY: the configuration is alive; what the callbacks get outlives the client, which keeps a share of it.
             unsafe {
-                sys::rd_kafka_conf_interceptor_add_on_new(
-                    conf,
-                    INTERCEPTOR,
-                    Some(on_new),
-                    ptr::null_mut(),
-                );
+                sys::rd_kafka_conf_interceptor_add_on_new(conf, INTERCEPTOR, Some(on_new), opaque);
             }
         };
-        let client = Client::start(config, role, intercept)?;
-        Ok(Self { client: Arc::new(client), topics: Mutex::default() })
+        let client = Client::start(config, role, intercept, Box::new(Arc::clone(&doubt)))?;
+        Ok(Self { client: Arc::new(client), topics: Mutex::default(), doubt })
+    }
+
+    /// Whether a record was given up that may be in the log all the same.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.load(Ordering::Acquire)
     }
 
     pub(super) fn topic(&self, name: &str) -> Result<TopicHandle> {
@@ -257,17 +264,17 @@ const INTERCEPTOR: *const c_char = c"faust".as_ptr();
 unsafe extern "C" fn on_new(
     rk: *mut sys::rd_kafka_t,
     _: *const sys::rd_kafka_conf_t,
-    _: *mut c_void,
+    opaque: *mut c_void,
     _: *mut c_char,
     _: usize,
 ) -> sys::rd_kafka_resp_err_t {
-    // SAFETY: the client is being made; the callback needs no state of ours.
+    // SAFETY: the client is being made; what the callback gets outlives it.
     unsafe {
         sys::rd_kafka_interceptor_add_on_acknowledgement(
             rk,
             INTERCEPTOR,
             Some(on_acknowledgement),
-            ptr::null_mut(),
+            opaque,
         )
     }
 }
@@ -276,30 +283,39 @@ unsafe extern "C" fn on_new(
 unsafe extern "C" fn on_acknowledgement(
     _: *mut sys::rd_kafka_t,
     message: *mut sys::rd_kafka_message_t,
-    _: *mut c_void,
+    doubt: *mut c_void,
 ) -> sys::rd_kafka_resp_err_t {
     // A record that is refused inside `rd_kafka_produceva` comes through here too; `send` settles
     // that one. Nothing else is settled on a thread that is inside that call.
     if !SENDING.get() {
         // SAFETY: the message is alive for this call, and its opaque is the ticket that was sent
-        // with it, if any; librdkafka settles each record once.
-        let _ = catch_unwind(AssertUnwindSafe(|| unsafe { settle(message) }));
+        // with it, if any; librdkafka settles each record once. The flag outlives the client.
+        let _ = catch_unwind(AssertUnwindSafe(|| unsafe {
+            settle(message, &*doubt.cast_const().cast());
+        }));
     }
     sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
 /// # Safety
 /// The message is alive, and this is the only call with it.
-unsafe fn settle(message: *mut sys::rd_kafka_message_t) {
+unsafe fn settle(message: *mut sys::rd_kafka_message_t, doubt: &AtomicBool) {
+    use sys::rd_kafka_msg_status_t::{
+        RD_KAFKA_MSG_STATUS_PERSISTED as PERSISTED,
+        RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED as POSSIBLY_PERSISTED,
+    };
     // SAFETY: as promised. The code is read as an integer: it may be one that the enum in the
     // binding does not know.
     unsafe {
-        let Some(ticket) = Ticket::from_opaque((*message)._private) else { return };
         let code = Code((&raw const (*message).err).cast::<i32>().read());
-        let persisted = sys::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_PERSISTED;
+        let status = sys::rd_kafka_message_status(message);
+        if code != Code::NONE && status == POSSIBLY_PERSISTED {
+            doubt.store(true, Ordering::Release);
+        }
+        let Some(ticket) = Ticket::from_opaque((*message)._private) else { return };
         // Of a batch that was refused for several of its records librdkafka reports no error here
         // for some.
-        if code == Code::NONE && sys::rd_kafka_message_status(message) == persisted {
+        if code == Code::NONE && status == PERSISTED {
             return ticket.delivered((*message).offset);
         }
         ticket.failed(Error::Delivery {

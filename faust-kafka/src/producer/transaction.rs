@@ -130,11 +130,26 @@ impl TransactionalProducer {
     }
 
     /// Drops what is queued and aborts. Deliveries of what is dropped fail.
+    ///
+    /// [Fatal](TxnErrorKind::Fatal) where a record is dropped that may be in the log, because the
+    /// answer to it was lost. librdkafka (2.12) gives the sequence number of such a record to the
+    /// next one; the brokers take that for the same record sent again (KIP-98), and do not write
+    /// it, although they report success. A new producer has a new epoch, and numbers of its own.
     pub fn abort(&self, timeout: Duration) -> Result<(), TxnError> {
+        const CALL: &str = "abort";
         // SAFETY: the client is alive.
         let error =
             unsafe { sys::rd_kafka_abort_transaction(self.0.client.ptr(), millis(timeout)) };
-        outcome("abort", error)
+        let aborted = outcome(CALL, error);
+        if self.0.is_in_doubt() {
+            return Err(TxnError {
+                kind: TxnErrorKind::Fatal,
+                call: CALL,
+                code: Code::PURGE_QUEUE,
+                text: "records were dropped that may be in the log".to_owned(),
+            });
+        }
+        aborted
     }
 }
 

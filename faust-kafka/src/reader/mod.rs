@@ -91,7 +91,7 @@ impl Reader {
         let prepare = |conf| unsafe {
             sys::rd_kafka_conf_set_error_cb(conf, Some(partition::while_reading));
         };
-        let client = Client::start(config, role, prepare)?;
+        let client = Client::start(config, role, prepare, Box::new(()))?;
         Ok(Self(Arc::new(Fetcher { client, open: Mutex::default(), spare: Mutex::default() })))
     }
 
