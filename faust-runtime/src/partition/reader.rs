@@ -90,22 +90,27 @@ struct Ahead(Vec<(Offset, i64)>);
 
 impl Ahead {
     /// The time of a record that is finished moves stream time on once all before it are.
+    #[inline]
     fn count(&mut self, progress: &Progress, offset: Offset, at: Timestamp, time: &Cell<i64>) {
-        let (low, mut newest) = (progress.low(), at.as_millis());
-        if offset >= low {
-            let range = progress.range(offset);
-            for (_, time) in self.0.extract_if(.., |(at, _)| range.contains(at)) {
-                newest = newest.max(time);
-            }
+        // In order: what happens to nearly all.
+        if self.0.is_empty() && offset < progress.low() {
+            time.set(time.get().max(at.as_millis()));
+        } else {
+            self.count_late(progress, offset, at.as_millis(), time);
+        }
+    }
+
+    #[cold]
+    fn count_late(&mut self, progress: &Progress, offset: Offset, at: i64, time: &Cell<i64>) {
+        let low = progress.low();
+        let range = if offset < low { Offset::MIN..low } else { progress.range(offset) };
+        let merged = self.0.extract_if(.., |(at, _)| range.contains(at));
+        let newest = merged.map(|(_, time)| time).fold(at, i64::max);
+        if offset < low {
+            time.set(time.get().max(newest));
+        } else {
             self.0.push((offset, newest));
-            return;
         }
-        if !self.0.is_empty() {
-            for (_, time) in self.0.extract_if(.., |(at, _)| *at < low) {
-                newest = newest.max(time);
-            }
-        }
-        time.set(time.get().max(newest));
     }
 }
 
