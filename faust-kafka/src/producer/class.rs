@@ -32,6 +32,7 @@ const CLASSES: &[(TxnErrorKind, &[i32])] = &[
             49,  // INVALID_PRODUCER_ID_MAPPING: the id has expired; the abort gets a new one
             55,  // OPERATION_NOT_ATTEMPTED
             59,  // UNKNOWN_PRODUCER_ID: as above
+            82,  // FENCED_INSTANCE_ID: the member hears of it too, and knows what to do
             110, // FENCED_MEMBER_EPOCH
             113, // STALE_MEMBER_EPOCH
             120, // TRANSACTION_ABORTABLE
@@ -76,7 +77,6 @@ const CLASSES: &[(TxnErrorKind, &[i32])] = &[
             53,   // TRANSACTIONAL_ID_AUTHORIZATION_FAILED
             54,   // SECURITY_DISABLED
             58,   // SASL_AUTHENTICATION_FAILED
-            82,   // FENCED_INSTANCE_ID: another process has this member's name
             87,   // INVALID_RECORD
             -165, // _UNSUPPORTED_FEATURE
             -169, // _AUTHENTICATION
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn who_has_lost_its_place_in_the_group_aborts() {
-        for code in [22, 25, 27] {
+        for code in [22, 25, 27, 82] {
             assert_eq!(kind(Code(code), Some(Abortable)), Abortable, "{:?}", Code(code));
         }
     }
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_only_an_operator_can_mend_is_told_from_what_passes() {
-        for code in [10, 29, 30, 53, 82] {
+        for code in [10, 29, 30, 53] {
             assert_eq!(kind(Code(code), Some(Fatal)), Lasting, "{:?}", Code(code));
         }
     }

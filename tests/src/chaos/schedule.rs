@@ -68,7 +68,7 @@ const MOMENTS: [&str; 3] = ["die at=prepared", "die at=between-markers", "die at
 
 /// What goes wrong with requests: errors that a client is to try again after, errors that end its transaction, its
 /// producer or its membership, answers that are lost after the fact, and connections that fall silent.
-const FAULTS: [&str; 34] = [
+const FAULTS: [&str; 35] = [
     "Produce error=6 every=3 for=2s",  // not the leader
     "Produce error=19 every=3 for=2s", // not enough replicas
     "Produce lose-answer every=5 for=2s",
@@ -86,6 +86,7 @@ const FAULTS: [&str; 34] = [
     "TxnOffsetCommit error=14 every=2 for=2s", // the coordinator is loading
     "TxnOffsetCommit error=22 nth=2",          // the generation is old
     "TxnOffsetCommit error=25 nth=2",          // the member is unknown
+    "TxnOffsetCommit error=82 nth=2",          // another member has its name
     "TxnOffsetCommit lose-answer every=3 for=2s",
     "EndTxn error=51 every=2 for=2s",
     "EndTxn error=16 every=2 for=2s",
