@@ -45,6 +45,22 @@ fn what_is_set_wins_over_what_a_client_starts_from() {
 }
 
 #[test]
+fn clients_of_one_configuration_all_have_what_it_sets() {
+    let config = Config::new("localhost:1")
+        .set("queue.buffering.max.messages", "1")
+        .set("linger.ms", "1000");
+    // Each takes one record only, also the third.
+    for _ in 0..3 {
+        let _reader = Reader::data(&config, "group").unwrap();
+        let producer = Producer::new(&config).unwrap();
+        let topic = producer.topic("any").unwrap();
+        let record = faust_kafka::Record::default();
+        producer.send(&topic, &record, None).unwrap();
+        assert!(producer.send(&topic, &record, None).is_err());
+    }
+}
+
+#[test]
 fn settings_that_contradict_each_other_are_an_error() {
     let config = Config::new("localhost:1").set("enable.idempotence", "true").set("acks", "0");
     assert!(matches!(Producer::new(&config), Err(Error::Client { .. })));

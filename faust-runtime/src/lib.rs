@@ -58,15 +58,16 @@ pub use app::{
 pub use cli::{Command, main};
 pub use codec::{CodecError, Key, KeyPrefix, KeyRef, Lazy, Value, ValueIn};
 pub use define::{
-    Aging, AnyKey, Both, ByTime, Forever, HasWindows, History, Members, NoKey, Only, Overlapping,
-    OwnedRecord, Owns, Pane, PanesOf, Place, Record, Records, Row, SameKey, Scope, Session,
-    Sessions, SessionsOf, Set, Shape, Sliding, TableDef, TopicDef, Unwindowed, Window, WindowDef,
-    Windowed,
+    Aging, AnyKey, Both, ByKey, ByTime, Forever, HasWindows, History, Members, NoKey, Only,
+    Overlapping, OwnedRecord, Owns, Pane, PanesOf, Place, Record, Records, Row, SameKey, Scope,
+    Session, Sessions, SessionsOf, Set, Shape, Sliding, TableDef, TopicDef, Unwindowed, Window,
+    WindowDef, Windowed,
 };
 pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
-    Access, Ask, Change, Closed, Context, Delivered, EachWindow, Event, Global, InWindow,
-    LocalView, Lookup, Remote, SetOf, Sink, State, Stream, Table, Versions, View, ViewInWindow,
+    Access, Ask, Change, Closed, Context, CopiedSet, Delivered, EachWindow, Event, Global,
+    InWindow, LocalView, Lookup, Remote, RemoteSet, SetOf, Sink, State, Stream, Table, Versions,
+    View, ViewInWindow,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};

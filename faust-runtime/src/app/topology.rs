@@ -339,3 +339,6 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

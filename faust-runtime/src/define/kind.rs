@@ -1,6 +1,6 @@
 //! What can be said of the windows of a table.
 
-use super::{Overlapping, Sessions, Sliding, Windowed};
+use super::{Aging, Forever, Members, Overlapping, Plain, Sessions, Sliding, Unwindowed, Windowed};
 
 /// That a table has windows.
 #[diagnostic::on_unimplemented(
@@ -25,3 +25,15 @@ pub trait ByTime {}
 
 impl ByTime for Windowed {}
 impl ByTime for Overlapping {}
+
+/// That rows of a table are found by their keys alone, so that they can be copied and written from elsewhere.
+#[diagnostic::on_unimplemented(
+    message = "a row of this table is not found by its key alone",
+    label = "it has windows, or a history",
+    note = "`View<T>` reads rows of any table from anywhere"
+)]
+pub trait ByKey: Plain {}
+
+impl ByKey for Unwindowed<Forever> {}
+impl ByKey for Unwindowed<Aging> {}
+impl ByKey for Members {}

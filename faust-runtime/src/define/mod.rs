@@ -25,7 +25,7 @@ pub use field::{
 };
 pub(crate) use history::STAMP;
 pub use history::{Stamp, Version};
-pub use kind::{ByTime, HasWindows};
+pub use kind::{ByKey, ByTime, HasWindows};
 pub use nothing::Nothing;
 pub use ops::TopicUse;
 pub(crate) use ops::{Admitted, RecordOps};

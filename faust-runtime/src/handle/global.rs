@@ -3,7 +3,7 @@
 use super::range::Bounds;
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
 use crate::codec::{Key, KeyPrefix, KeyRef};
-use crate::define::{AnyKey, Row, Scope, Unwindowed};
+use crate::define::{AnyKey, ByKey, Row, Scope, Unwindowed};
 use crate::error::Unavailable;
 use crate::kafka::partition_for;
 use crate::table::store::Store;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 ///
 /// What is read is committed, so an event does not see here what it has written itself, and a little old: it says
 /// what the table was a moment ago. It is not part of what a replay repeats. Of a table with `ttl` the copy has rows until
-/// their removal is committed. Its rows are not cached: each read decodes one.
+/// their removal is committed. Its rows are not cached: each read decodes one. Of a table of sets, `of(key)` gives a set.
 ///
 /// ```
 /// use faust::prelude::*;
@@ -72,7 +72,7 @@ impl<T> Clone for Global<T> {
 }
 
 /// Rows as they were read.
-type Rows<T> = Vec<(<T as Row>::Key, <T as Row>::Value)>;
+pub(super) type Rows<T> = Vec<(<T as Row>::Key, <T as Row>::Value)>;
 
 impl<T: Row> Global<T> {
     fn new(worker: &Worker) -> crate::Result<Self> {
@@ -95,7 +95,11 @@ impl<T: Row> Global<T> {
     }
 
     /// The value of a row, as it is stored.
-    fn find<R>(&self, key: &T::Key, read: impl FnOnce(&[u8]) -> R) -> crate::Result<Option<R>> {
+    pub(super) fn find<R>(
+        &self,
+        key: &T::Key,
+        read: impl FnOnce(&[u8]) -> R,
+    ) -> crate::Result<Option<R>> {
         let mut bytes = Vec::new();
         if T::TABLE.scope == Scope::Partition {
             key.encode(&mut bytes)?;
@@ -114,7 +118,7 @@ impl<T: Row> Global<T> {
     }
 
     /// Rows from an encoded key on that begin with `prefix` and are in place, in the order of their encoded keys.
-    fn scan(
+    pub(super) fn scan(
         &self,
         from: &[u8],
         prefix: &[u8],
@@ -206,7 +210,7 @@ impl<T: Row<Window = Unwindowed<L>>, L> Global<T> {
     }
 }
 
-impl<T: Row<Window = Unwindowed<L>>, L> AgentParam for Global<T> {
+impl<T: Row<Window: ByKey>> AgentParam for Global<T> {
     type PartitionKey = AnyKey;
     const USES: &'static [Use] = &[Use::Global(TableUse::of::<T>())];
 
@@ -215,7 +219,7 @@ impl<T: Row<Window = Unwindowed<L>>, L> AgentParam for Global<T> {
     }
 }
 
-impl<T: Row<Window = Unwindowed<L>>, L> Param for Global<T> {
+impl<T: Row<Window: ByKey>> Param for Global<T> {
     const USES: &'static [Use] = &[Use::Global(TableUse::of::<T>())];
 
     fn bind(worker: &Worker) -> crate::Result<Self> {

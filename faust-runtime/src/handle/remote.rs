@@ -1,12 +1,13 @@
 //! Writing rows from anywhere: what is written goes through a topic to the partition that owns the row, where an agent
 //! of the engine applies it as an event.
 
-use super::{Event, Sink, Table};
+use super::table::{Spot, Table};
+use super::{Event, Sink};
 use crate::agent::{
     Agent, AgentOptions, AgentParam, AgentParamOf, AgentSlot, Bind, Param, RemoteUse, Use,
 };
 use crate::codec::{CodecError, Key, KeyRef};
-use crate::define::{AnyKey, Plain, Record, Row, TopicDef, Unwindowed};
+use crate::define::{AnyKey, ByKey, Record, Row, TopicDef, Unwindowed};
 use crate::worker::Worker;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use std::time::Duration;
 /// of its own, exactly once and in order; [`View`](crate::View) sees it once that is committed. In an agent it is part of
 /// the event, and leaves when that is done; elsewhere it is awaited until Kafka has it.
 ///
-/// It is for corrections and settings: an agent's own rows are written by [`Table`](crate::Table).
+/// It is for corrections and settings: an agent's own rows are written by [`Table`](crate::Table). Of a table of sets,
+/// `of(key)` gives a set.
 ///
 /// ```
 /// use faust::prelude::*;
@@ -64,22 +66,25 @@ impl<T: Row> Clone for Remote<T> {
     }
 }
 
-impl<T: Row> Remote<T> {
+impl<T: Row<Window = Unwindowed<L>>, L> Remote<T> {
     /// Sets the row.
     pub async fn insert(
         &self,
         key: &(impl KeyRef<T::Key> + Sync + ?Sized),
         value: T::Value,
     ) -> crate::Result<()> {
-        self.write(Write { key: key.to_key(), value: Some(value) }).await
+        self.write(key.to_key(), Some(value)).await
     }
 
     /// Removes the row.
     pub async fn remove(&self, key: &(impl KeyRef<T::Key> + Sync + ?Sized)) -> crate::Result<()> {
-        self.write(Write { key: key.to_key(), value: None }).await
+        self.write(key.to_key(), None).await
     }
+}
 
-    async fn write(&self, write: Write<T>) -> crate::Result<()> {
+impl<T: Row> Remote<T> {
+    pub(super) async fn write(&self, key: T::Key, value: Option<T::Value>) -> crate::Result<()> {
+        let write = Write { key, value };
         match self.inside {
             true => self.writes.send(write).await,
             false => self.writes.deliver(write).await.map(|_| ()),
@@ -149,10 +154,7 @@ impl<T: Row> AgentParamOf<0> for Writer<T> {
     type Handle = Table<T>;
 }
 
-impl<T: Row<Window = Unwindowed<L>>, L> Agent for Writer<T>
-where
-    Unwindowed<L>: Plain,
-{
+impl<T: Row<Window: ByKey>> Agent for Writer<T> {
     type Input = Event<Write<T>>;
     type Given<'m> = Event<Write<T>>;
     type Params = (AgentSlot<Self, 0>,);
@@ -162,23 +164,16 @@ where
     fn call<'m>(
         write: Event<Write<T>>,
         (table,): &mut Self::Params,
-    ) -> impl Future<Output = crate::Result<()>> + use<'m, T, L> {
+    ) -> impl Future<Output = crate::Result<()>> + use<'m, T> {
         let table = table.get();
         async move {
             let Write { key, value } = write.into_inner();
-            match value {
-                Some(value) => table.insert(&key, value).await?,
-                None => table.remove(&key).await?,
-            };
-            Ok(())
+            Spot::of(&table).write::<T, _>(&key, |row, _| *row = value).await
         }
     }
 }
 
-impl<T: Row<Window = Unwindowed<L>>, L> AgentParam for Remote<T>
-where
-    Unwindowed<L>: Plain,
-{
+impl<T: Row<Window: ByKey>> AgentParam for Remote<T> {
     type PartitionKey = AnyKey;
     const USES: &'static [Use] = &[Use::Remote(RemoteUse::of::<T, Write<T>, Writer<T>>())];
 
@@ -187,10 +182,7 @@ where
     }
 }
 
-impl<T: Row<Window = Unwindowed<L>>, L> Param for Remote<T>
-where
-    Unwindowed<L>: Plain,
-{
+impl<T: Row<Window: ByKey>> Param for Remote<T> {
     const USES: &'static [Use] = &[Use::Remote(RemoteUse::of::<T, Write<T>, Writer<T>>())];
 
     fn bind(worker: &Worker) -> crate::Result<Self> {

@@ -3,7 +3,7 @@
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
 use crate::codec::{Key, KeyPrefix, KeyRef};
 use crate::define::{
-    AnyKey, ByTime, HasWindows, KeptRow, Members, Plain, Row, Shape, Unwindowed, Window,
+    AnyKey, ByKey, ByTime, HasWindows, KeptRow, Members, Row, Shape, Unwindowed, Window,
 };
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
@@ -315,8 +315,8 @@ macro_rules! in_pages {
 
 in_pages! {
     [T: Row] [] View<T>,
-    [T: Row<Window = Unwindowed<L>>, L] [] super::Global<T>,
-    [T: Row<Window = Unwindowed<L>>, L] [Unwindowed<L>: Plain] super::Remote<T>,
+    [T: Row<Window: ByKey>] [] super::Global<T>,
+    [T: Row<Window: ByKey>] [] super::Remote<T>,
     [T: crate::define::Record + 'static] [] super::Sink<T>,
     [A: crate::agent::Agent] [] super::Ask<A>,
     [S: Default + Clone + Send + Sync + 'static] [] super::State<S>,

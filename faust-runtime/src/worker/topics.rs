@@ -198,39 +198,4 @@ fn new_changelog(table: &Table, count: u32, settings: &Settings) -> NewTopic {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::app::App;
-    use crate::kafka::memory::{Cluster, Connection, Process};
-    use crate::prelude::*;
-
-    #[topic("words", partitions = 4, crate = crate)]
-    struct Word {
-        word: String,
-    }
-
-    #[agent(crate = crate)]
-    async fn read(word: Event<Word>) -> Result<()> {
-        tracing::trace!("{}", word.word);
-        Ok(())
-    }
-
-    #[app("reading", agents(read), crate = crate)]
-    struct Reading;
-
-    #[tokio::test]
-    async fn a_topic_that_somebody_else_makes_at_the_same_moment_must_fit() {
-        let settings = Settings::default();
-        let topology = Topology::new(&Reading::APP, &settings).unwrap();
-        let cluster = Cluster::new();
-        let broker = Connection::new(cluster.clone(), Process::default());
-        cluster.create("words", 3);
-        // When the worker looked it was not there yet.
-        let error =
-            prepare(&broker, &topology, &settings, Counts::new()).await.unwrap_err().to_string();
-        assert!(
-            error.contains("`words` has 3 partitions") && error.contains("declares 4"),
-            "{error}"
-        );
-    }
-}
+mod tests;

@@ -122,6 +122,11 @@ impl Log {
         self.records.extend(last);
     }
 
+    #[cfg(test)]
+    pub(super) fn compact_away(&mut self, offset: Offset) {
+        self.records.retain(|record| record.offset != offset);
+    }
+
     /// The first offset of an open transaction, or the end.
     fn stable_end(&self) -> Offset {
         self.open.values().copied().min().unwrap_or_else(|| self.end_offset())

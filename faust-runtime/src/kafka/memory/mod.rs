@@ -111,6 +111,14 @@ impl Cluster {
         self.create(topic, count as u32);
     }
 
+    /// Removes a record as compaction does: its offset stays without one.
+    #[cfg(test)]
+    pub(crate) fn compact_away(&self, topic: &str, partition: u32, offset: Offset) {
+        if let Some(log) = self.lock().log(topic, partition) {
+            log.compact_away(offset);
+        }
+    }
+
     /// Gives a topic a setting.
     #[cfg(test)]
     pub(crate) fn set(&self, topic: &str, name: &str, value: &str) {

@@ -2,12 +2,15 @@
 
 use super::*;
 use crate::kafka::memory::{Cluster, Connection, Process};
-use crate::kafka::{Broker, Offset, TopicPartition};
+use crate::kafka::{Broker, Offset, Outgoing, TopicPartition, Transactional};
 use crate::table::store::memory::{Disk, MemoryStores};
 use crate::table::store::{Mark, Store, StoreBatch, StoreError, Stores};
+use futures::future::join;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
 
 const OWNER: &str = "app changelog";
 
@@ -198,4 +201,43 @@ async fn a_store_whose_changelog_was_made_anew_is_rebuilt_although_its_offset_is
     world.log(&[("b", Some("1")), ("c", Some("1"))]);
     let rows = rows(&*world.recover().await.store);
     assert_eq!(rows, [("b".into(), "1".into()), ("c".into(), "1".into())]);
+}
+
+/// A transaction on the changelog that is open.
+async fn open_transaction(world: &World, key: &str) -> Box<dyn Transactional> {
+    let broker = world.broker();
+    let mut txn = broker.transactional("somebody").await.unwrap();
+    txn.begin(0).unwrap();
+    let (topic, key) = (broker.topic_id("changelog"), Some(key.as_bytes()));
+    let value = Some(&b"never"[..]);
+    let record = Outgoing { topic, partition: 0, key, value, timestamp: None, headers: &[] };
+    txn.send(&record, None).unwrap();
+    txn
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changelog_that_ends_with_what_was_aborted_is_read_to_its_end() {
+    let world = World::new();
+    world.log(&[("a", Some("1"))]);
+    open_transaction(&world, "b").await.abort().await.unwrap();
+    let recovered = timeout(Duration::from_secs(5), world.recover()).await.unwrap();
+    assert_eq!(rows(&*recovered.store), [("a".into(), "1".into())]);
+    assert_eq!(recovered.mark.changelog, 3, "behind the record and its marker");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_waits_for_a_transaction_that_is_open_and_for_no_record_of_it() {
+    let world = World::new();
+    world.log(&[("a", Some("1"))]);
+    let mut open = open_transaction(&world, "b").await;
+    world.log(&[("c", Some("1"))]);
+    let early = timeout(Duration::from_secs(5), world.recover()).await;
+    assert!(early.is_err(), "it may be committed still");
+    let abort = async {
+        sleep(Duration::from_secs(1)).await;
+        open.abort().await.unwrap();
+    };
+    let (recovered, ()) = join(timeout(Duration::from_secs(5), world.recover()), abort).await;
+    let recovered = rows(&*recovered.unwrap().store);
+    assert_eq!(recovered, [("a".into(), "1".into()), ("c".into(), "1".into())]);
 }

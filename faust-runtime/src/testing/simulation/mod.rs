@@ -3,9 +3,11 @@
 
 mod app;
 mod errors;
+mod gaps;
 mod hand_overs;
 mod kills;
 mod offsets;
+mod restored;
 mod standbys;
 mod starts;
 mod tables;

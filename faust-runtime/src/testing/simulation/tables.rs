@@ -96,10 +96,10 @@ fn world(workers: usize) -> World {
     world
 }
 
-type Rows = BTreeMap<(String, Vec<u8>), Vec<u8>>;
+pub(super) type Rows = BTreeMap<(String, Vec<u8>), Vec<u8>>;
 
 /// Every row that is shown, of all tables.
-fn rows(member: &Member) -> Rows {
+pub(super) fn rows(member: &Member) -> Rows {
     let worker = member.running.as_ref().unwrap().worker();
     let mut rows = Rows::new();
     for (index, table) in worker.topology.tables.iter().enumerate() {
@@ -121,7 +121,7 @@ async fn undisturbed() -> (Rows, u64) {
     (rows(&member), member.process.steps().0)
 }
 
-fn of(rows: &Rows, table: &str) -> usize {
+pub(super) fn of(rows: &Rows, table: &str) -> usize {
     rows.keys().filter(|(name, _)| name == table).count()
 }
 
