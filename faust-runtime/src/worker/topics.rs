@@ -170,8 +170,16 @@ fn new_topic(name: &Arc<str>, def: &TopicDef, count: u32, settings: &Settings) -
     if def.compacted {
         topic.config.push(("cleanup.policy".into(), "compact".into()));
     }
-    topic.config.extend(def.config.iter().map(|(k, v)| (k.to_string(), v.to_string())));
+    configure(&mut topic, def.config);
     topic
+}
+
+/// What is said at the declaration counts, instead of what would be said otherwise.
+fn configure(topic: &mut NewTopic, said: &[(&str, &str)]) {
+    for (name, value) in said {
+        topic.config.retain(|(known, _)| known != name);
+        topic.config.push((name.to_string(), value.to_string()));
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -193,7 +201,7 @@ fn new_changelog(table: &Table, count: u32, settings: &Settings) -> NewTopic {
     ] {
         topic.config.push((name.into(), value.into()));
     }
-    topic.config.extend(table.def.config.iter().map(|(k, v)| (k.to_string(), v.to_string())));
+    configure(&mut topic, table.def.config);
     topic
 }
 

@@ -135,8 +135,9 @@ async fn what_is_said_of_a_changelog_holds_for_one_of_windows_too() {
     let wanted = missing(&topology, &settings, &Counts::new()).unwrap();
     let config = |name: &str| -> BTreeMap<String, String> {
         let topic = wanted.iter().find(|topic| &*topic.name == name).unwrap();
-        // Of two values the brokers take the later one.
-        topic.config.iter().cloned().collect()
+        let config: BTreeMap<_, _> = topic.config.iter().cloned().collect();
+        assert_eq!(config.len(), topic.config.len(), "each name is said once");
+        config
     };
     let windows = config("clicks-trend-changelog");
     assert_eq!(windows["min.insync.replicas"], "2");
