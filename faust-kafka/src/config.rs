@@ -175,11 +175,12 @@ const DATA: Settings = &[
 const RESTORE: Settings = &[
     ("queued.min.messages", "100000"),
     // Several partitions are read at a time.
-    ("queued.max.messages.kbytes", "8192"),
+    ("queued.max.messages.kbytes", "4096"),
     // What is to be recovered is there already: only its end is waited for, and then there is less than any minimum.
     ("fetch.min.bytes", "1"),
     ("fetch.wait.max.ms", "10"),
-    ("fetch.message.max.bytes", "4194304"),
+    // With what librdkafka has around each message, small ones take five times as much.
+    ("fetch.message.max.bytes", "2097152"),
 ];
 
 const STANDBY: Settings = &[

@@ -4,6 +4,7 @@ mod follow;
 mod load;
 mod pace;
 mod recovery;
+mod seen;
 #[cfg(test)]
 mod tests;
 

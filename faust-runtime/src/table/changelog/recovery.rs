@@ -55,7 +55,7 @@ pub(crate) async fn recover(
     let mut from = mark.changelog;
     // Of a store that was there: when it had everything.
     let mut complete_at = store.mark()?.map(|mark| mark.at);
-    let mut loader = Loader::new(store.clone(), from);
+    let mut loader = Loader::new(store.clone(), from).noting_keys(end - from);
     let mut reader = None;
     let mut replayed = 0;
     while mark.changelog < end {
@@ -67,7 +67,7 @@ pub(crate) async fn recover(
         {
             (store, mark) = rebuild(stores, table, of, &fresh, &why)?;
             from = mark.changelog;
-            loader = Loader::new(store.clone(), from);
+            loader = Loader::new(store.clone(), from).noting_keys(end - from);
             continue;
         }
         // Until then it lacks what it lacked when it was complete last, or when it was begun.

@@ -35,6 +35,9 @@ impl FjallStores {
 const MEMTABLE: u64 = 16 << 20;
 const JOURNALS: u64 = 128 << 20;
 
+/// So many rows are loaded from two pieces of memory, instead of from three for each row.
+const AT_ONCE: usize = 32;
+
 /// Opens a keyspace, or makes it.
 fn keyspace(database: &Database, path: &Path, name: &str) -> Result<Keyspace, StoreError> {
     let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
@@ -186,12 +189,18 @@ impl Store for FjallStore {
         let mark = mark.after(self.rows.load(Ordering::Relaxed), batch.added);
         let mut files = self.keyspace()?.start_ingestion().map_err(failed)?;
         files.write(&MARK[..], disk::encode(&mark, &self.path)?).map_err(failed)?;
-        for (key, value) in &batch.rows {
-            match value {
-                Some(value) => files.write(row_key(key), *value),
-                None => files.write_tombstone(row_key(key)),
+        for rows in batch.rows.chunks(AT_ONCE) {
+            let keys: Vec<_> = rows.iter().flat_map(|(key, _)| [&[ROW], *key]).collect();
+            let values: Vec<_> = rows.iter().filter_map(|(_, value)| *value).collect();
+            let (mut keys, mut values) = (Bytes::from(keys.concat()), Bytes::from(values.concat()));
+            for (key, value) in rows {
+                let key = keys.split_to(1 + key.len());
+                match value {
+                    Some(value) => files.write(key, values.split_to(value.len())),
+                    None => files.write_tombstone(key),
+                }
+                .map_err(failed)?;
             }
-            .map_err(failed)?;
         }
         files.finish().map_err(failed)?;
         self.rows.store(mark.rows, Ordering::Relaxed);
