@@ -29,13 +29,13 @@ pub(crate) async fn follow(
     let mut reader = watch.read(of, mark.changelog)?;
     loop {
         let batch = poll_fn(|cx| reader.poll_batch(cx)).await?;
-        let (bytes, caught_up) = (batch.messages.bytes(), batch.caught_up);
+        let caught_up = batch.caught_up;
         if watch.is_void() && store.len() > 0 {
             stores.set_aside(table, of.partition)?;
             let (partition, offset) = (of.clone(), mark.changelog);
             return Err(KafkaError::OutOfRange { partition, offset }.into());
         }
-        loader.take(batch);
+        let bytes = loader.take(batch);
         if loader.has_records()
             && let Some(at) = complete_at.take()
             && let Some(why) = outlived(broker, &of.topic, at).await?

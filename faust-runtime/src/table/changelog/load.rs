@@ -55,11 +55,11 @@ impl Loader {
         self.at
     }
 
-    /// Takes what was read.
-    pub(super) fn take(&mut self, batch: Batch) {
+    /// Takes what was read; how many bytes of keys and values that was.
+    pub(super) fn take(&mut self, batch: Batch) -> usize {
         self.at = batch.reaches().unwrap_or(self.at).max(self.at);
         if batch.messages.len() == 0 {
-            return;
+            return 0;
         }
         let messages = || (0..batch.messages.len()).map_while(|index| batch.messages.get(index));
         let keyed = || messages().filter_map(|message| Some((message.key?, message.value)));
@@ -80,6 +80,7 @@ impl Loader {
         self.count += batch.messages.len() as u64;
         self.bytes += size;
         self.texts.push(text.into());
+        size
     }
 
     /// Whether there are any records.

@@ -212,8 +212,7 @@ async fn read(
         let next = timeout(STALLED, poll_fn(|cx| reader.poll_batch(cx))).await;
         let batch =
             next.map_err(|_| KafkaError::failed("reading", "nothing has come for 60 s"))??;
-        pace.take(batch.messages.bytes()).await;
-        loader.take(batch);
+        pace.take(loader.take(batch)).await;
         report(loader.at().min(end));
     }
     Ok(reader)
