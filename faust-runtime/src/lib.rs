@@ -67,7 +67,7 @@ pub use error::{Error, HandleError, NotFound, Result, Unavailable};
 pub use handle::{
     Access, Ask, Change, Closed, Context, CopiedSet, Delivered, EachWindow, Event, Global,
     InWindow, LocalView, Lookup, Remote, RemoteSet, SetOf, Sink, State, Stream, Table, Versions,
-    View, ViewInWindow,
+    View, ViewInWindow, ViewedSet,
 };
 pub use schedule::{Task, Timer};
 pub use serde::{Deserialize, Serialize};

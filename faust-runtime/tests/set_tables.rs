@@ -57,7 +57,7 @@ async fn change(change: Event<Change>, members: Table<Member>) -> Result<Answer>
 
 #[page("/member/{group}/{member}")]
 async fn is_member(Path(of): Path<(String, u64)>, members: View<Member>) -> Result<String> {
-    Ok(members.contains(&of.0, &of.1).await?.to_string())
+    Ok(members.of(&of.0).contains(&of.1).await?.to_string())
 }
 
 #[app("groups", agents(change), pages(is_member))]

@@ -90,7 +90,7 @@ async fn visits_of(Path(user): Path<String>, rows: View<Visit>) -> Result<String
 
 #[page("/numbers/{user}")]
 async fn numbers_of(Path(user): Path<String>, rows: View<Numbers>) -> Result<Json<Vec<u64>>> {
-    Ok(Json(rows.members(&user).await?))
+    Ok(Json(rows.of(&user).members().await?))
 }
 
 #[app("views", agents(count), pages(tumbling_of, hopping_of, sliding_of, visits_of, numbers_of))]

@@ -29,7 +29,7 @@ pub use history::Versions;
 pub use later::Lookup;
 pub use remote::Remote;
 pub use set::SetOf;
-pub use set_elsewhere::{CopiedSet, RemoteSet};
+pub use set_elsewhere::{CopiedSet, RemoteSet, ViewedSet};
 pub use sink::{Delivered, Sink};
 pub use state::State;
 pub use stream::Stream;

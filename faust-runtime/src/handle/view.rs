@@ -1,21 +1,17 @@
 //! Reading committed rows from anywhere.
 
 use crate::agent::{AgentParam, Bind, Param, TableUse, Use};
-use crate::codec::{Key, KeyPrefix, KeyRef};
-use crate::define::{
-    AnyKey, ByKey, ByTime, HasWindows, KeptRow, Members, Row, Shape, Unwindowed, Window,
-};
+use crate::codec::{Key, KeyRef};
+use crate::define::{AnyKey, ByKey, ByTime, HasWindows, KeptRow, Row, Shape, Unwindowed, Window};
 use crate::error::Unavailable;
 use crate::table::encode_row_key;
 use crate::table::store::{Changed, Store, StoreError};
 use crate::time::Timestamp;
-use crate::web::{Stored, fetch_stored, rows_beginning, rows_of_windows};
+use crate::web::{Stored, fetch_stored, rows_of_windows};
 use crate::worker::{Home, Worker};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use tokio::sync::broadcast::Receiver;
 
@@ -79,7 +75,7 @@ impl<T: Row> View<T> {
     }
 
     /// Rows as they are stored: from here, or by the query from the worker that has the partition.
-    async fn stored(
+    pub(super) async fn stored(
         &self,
         partition_key: &[u8],
         here: impl FnOnce(&dyn Store) -> Result<Vec<Stored>, StoreError>,
@@ -170,40 +166,6 @@ impl<T: Row<Window: ByTime>> View<T> {
     /// The window of the wall clock.
     pub fn now(&self) -> ViewInWindow<T> {
         self.at_time(self.worker.broker.now())
-    }
-}
-
-impl<T, K, M> View<T>
-where
-    T: Row<Window = Members, Key = (K, M)>,
-    K: Key + Serialize + DeserializeOwned,
-    M: Key + Serialize + DeserializeOwned,
-{
-    /// The members of the set of a key, in the order of their encoding. Fails with [`Unavailable`] while its partition
-    /// moves or recovers.
-    pub fn members<'v, Q: KeyRef<K> + ?Sized>(
-        &'v self,
-        key: &Q,
-    ) -> impl Future<Output = crate::Result<Vec<M>>> + use<'v, T, K, M, Q> {
-        let key = key.to_key();
-        async move {
-            let (mut prefix, mut home) = (Vec::new(), Vec::new());
-            KeyPrefix::<(K, M)>::encode_prefix(&key, &mut prefix)?;
-            key.encode(&mut home)?;
-            let here = |store: &dyn Store| rows_beginning(store, &prefix);
-            let rows = self.stored(&home, here, &[("prefix", &prefix), ("home", &home)]).await?;
-            rows.iter().map(|(row, _)| Ok(T::Key::decode(row)?.1)).collect()
-        }
-    }
-
-    /// Whether this is a member of the set of a key. Fails with [`Unavailable`] while its partition moves or recovers.
-    pub fn contains<'v, Q: KeyRef<K> + ?Sized, P: KeyRef<M> + ?Sized>(
-        &'v self,
-        key: &Q,
-        member: &P,
-    ) -> impl Future<Output = crate::Result<bool>> + use<'v, T, K, M, Q, P> {
-        let key = (key.to_key(), member.to_key());
-        async move { Ok(self.find(0, &key).await?.is_some()) }
     }
 }
 
