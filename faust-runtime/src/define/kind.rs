@@ -34,6 +34,9 @@ impl ByTime for Overlapping {}
 )]
 pub trait ByKey: Plain {}
 
+#[diagnostic::do_not_recommend]
 impl ByKey for Unwindowed<Forever> {}
+#[diagnostic::do_not_recommend]
 impl ByKey for Unwindowed<Aging> {}
+#[diagnostic::do_not_recommend]
 impl ByKey for Members {}
