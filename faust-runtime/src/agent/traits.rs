@@ -95,8 +95,11 @@ impl AgentDef {
         self.inputs.iter().any(|input| input.topic.name == topic)
     }
 
-    /// The declared names of the topics that it reads.
+    /// The declared names of the topics that it reads, or of the table of which it is given closed windows.
     pub(crate) fn read_names(&self) -> String {
+        if let Some(table) = self.closes {
+            return format!("closed {table}");
+        }
         let names: Vec<_> = self.inputs.iter().map(|input| input.topic.name).collect();
         names.join(", ")
     }

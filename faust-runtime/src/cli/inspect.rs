@@ -110,7 +110,9 @@ pub(super) struct Uses {
 impl Uses {
     pub(super) fn of(agent: &AgentDef) -> Self {
         let mut uses = Self::default();
-        for used in agent.uses.iter().copied().flatten() {
+        // The first handle of a function that is called when windows close stands for the table that it reads.
+        let own = usize::from(agent.closes.is_some());
+        for used in agent.uses.iter().copied().flatten().skip(own) {
             match used {
                 Use::Table(table) => uses.tables.push(table.table.name),
                 Use::Sink(sink) => uses.sinks.push(sink.topic.name),
