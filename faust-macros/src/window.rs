@@ -41,7 +41,10 @@ impl Window {
             errors.at(&kind, format!("unknown window `{kind}`{meant}: {EXPECTED}"));
             return None;
         };
-        let (size, step) = lengths(&group, *name == "hopping", usage, errors)?;
+        let hops = *name == "hopping";
+        // What is wrong is told; the table keeps its kind, so that its uses do not fail as well.
+        let (size, step) = lengths(&group, hops, usage, errors)
+            .unwrap_or((Duration::from_secs(1), hops.then_some(Duration::from_secs(1))));
         Some(match (*name, step) {
             ("sliding", _) => Self::Sliding(size),
             ("session", _) => Self::Session(size),

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 /// The value of a table whose rows are sets: `value: Set<Member>`. Each member is a row of its own, in the store and in
 /// the changelog: to add one to a set of millions writes one small record, and the members of a key lie side by side.
 ///
-/// [`Table::of`](crate::Table::of) gives the set of a key; [`Global::of`](crate::Global::of) that of the copy which every
+/// [`Table::of`](crate::Table::of) gives the set of a key; [`View::of`](crate::View::of) one that is read from anywhere,
+/// [`Global::of`](crate::Global::of) that of the copy which every
 /// worker has, and [`Remote::of`](crate::Remote::of) one that is changed from anywhere:
 ///
 /// ```

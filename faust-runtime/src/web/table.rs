@@ -82,7 +82,10 @@ async fn answer(
     let wanted = match (&params.key, &params.prefix, &params.home) {
         (Some(key), ..) => Wanted::new(table, key, params.window.as_deref()).map_err(refused)?,
         (None, Some(prefix), Some(home)) => Wanted::begins(table, prefix, home),
-        _ => return Ok(list::list(worker, index, params.limit, params.everywhere)),
+        (None, None, None) => {
+            return Ok(list::list(worker, index, params.limit, params.everywhere));
+        }
+        _ => return Err(refused("`prefix` and `home` go together".to_string())),
     };
     let away = |what| Refusal(StatusCode::SERVICE_UNAVAILABLE, what);
     // Rows of a partition's scope have no home: what is here is all there is to ask.
