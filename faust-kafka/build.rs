@@ -1,6 +1,6 @@
 //! Compiles the C part: error codes as plain integers, and what needs librdkafka's internal headers:
-//! the assignor, calls on a client's main thread, the first meeting with a broker, and a look at a
-//! whole batch of messages.
+//! the assignor, calls on a client's main thread, the first meeting with a broker, a look at a whole
+//! batch of messages, and sending many records at once.
 
 use std::{env, path::PathBuf};
 
@@ -21,6 +21,7 @@ fn main() {
         .file("shim/calls.c")
         .file("shim/meeting.c")
         .file("shim/messages.c")
+        .file("shim/produce.c")
         .include(PathBuf::from(root).join("src"))
         .warnings(false)
         .compile("faust_kafka_shim");

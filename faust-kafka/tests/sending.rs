@@ -10,6 +10,7 @@ use std::{
 
 use faust_kafka::{
     Code, Config, Deliveries, Error, NewTopic, Producer, Reader, Record, SendError, SlotOffset,
+    Timestamp,
 };
 use rdkafka::mocking::MockCluster;
 use rdkafka_sys::{RDKafkaApiKey, RDKafkaRespErr};
@@ -147,6 +148,97 @@ fn one_record_that_is_refused_fails_its_whole_batch() {
     assert!(matches!(error, Error::Delivery { .. }), "{error}");
     assert_eq!((deliveries.delivered(), deliveries.failed()), (0, 4));
     assert_eq!(end(&topic, 0), 0);
+}
+
+/// The first time the producer does not know the topic yet, and sends each by itself.
+#[test]
+fn what_is_sent_together_arrives_as_if_it_were_sent_one_by_one() {
+    let topic = topic(2);
+    let producer = Producer::new(&config()).unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    let names: Vec<String> = (0..200).map(|n| format!("n{n}")).collect();
+    let headers = [("name", Some(b"value".as_slice())), ("none", None)];
+    let record = |(n, name): (usize, &'static str)| Record {
+        partition: i32::from(n / 70 % 2 == 1),
+        key: [Some(name.as_bytes()), None, Some(b"")][n % 3],
+        value: [None, Some(b"".as_slice()), Some(name.as_bytes()), Some(name.as_bytes())][n % 4],
+        timestamp: [Some(1_000 + n as i64), Some(0), None][n % 5 % 3],
+        headers: if n % 50 == 7 { &headers } else { &[] },
+    };
+    let names: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
+    let records: Vec<Record<'_>> = names.into_iter().enumerate().map(record).collect();
+    let deliveries = Deliveries::new(1);
+    let before = now();
+    for _ in 0..2 {
+        producer.send_all(&handle, &records, Some((&deliveries, 0))).unwrap();
+        deliveries.wait(SOON).unwrap();
+    }
+    assert_eq!((deliveries.sent(), deliveries.delivered()), (400, 400));
+
+    let reader = Reader::data(&config(), &unique("group")).unwrap();
+    for partition in 0..2 {
+        let expected: Vec<_> =
+            records.iter().filter(|record| record.partition == partition).collect();
+        let mut from = reader.partition(&topic, partition, 0).unwrap();
+        let mut read = 0;
+        while read < 2 * expected.len() {
+            for message in support::next(&mut from, SOON).expect("a batch").unwrap().iter() {
+                let sent = expected[read % expected.len()];
+                assert_eq!((message.key(), message.value()), (sent.key, sent.value), "{read}");
+                let Timestamp::Created(time) = message.timestamp() else { panic!("{message:?}") };
+                match sent.timestamp {
+                    Some(given) => assert_eq!(time, given.max(1)),
+                    None => assert!((before..=now()).contains(&time), "{time}"),
+                }
+                let text = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
+                let found: Vec<_> = message.headers().map(|it| (text(it.name), it.value)).collect();
+                let given = sent.headers.iter().map(|(name, value)| (name.to_string(), *value));
+                assert_eq!(found, given.collect::<Vec<_>>(), "{read}");
+                read += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn of_what_is_sent_together_that_in_front_of_a_refused_one_is_queued() {
+    let topic = topic(1);
+    let config = config().set("message.max.bytes", "2000").set("batch.size", "1000");
+    let producer =
+        Producer::new(&config.set("queue.buffering.max.messages", "100").set("linger.ms", "500"))
+            .unwrap();
+    let handle = producer.topic(&topic).unwrap();
+    let deliveries = Deliveries::new(1);
+    let send = |records: &[Record<'_>]| {
+        producer.send_all(&handle, records, Some((&deliveries, 0))).map_err(|(queued, error)| {
+            assert_eq!(deliveries.pending(), queued as u64, "what is refused is not counted");
+            deliveries.wait(SOON).unwrap();
+            // Room is there a moment after the deliveries are known.
+            thread::sleep(Duration::from_millis(50));
+            (queued, error)
+        })
+    };
+    // Each twice: before and after the topic is known.
+    for _ in 0..2 {
+        assert_eq!(send(&[value(0, "v"); 170]), Err((100, SendError::QueueFull)));
+        let large = "x".repeat(3_000);
+        let records = [value(0, "v"), value(0, "v"), value(0, &large), value(0, "v")];
+        assert_eq!(send(&records), Err((2, SendError::TooLarge)));
+    }
+    let unknown = SendError::UnknownPartition { topic: topic.clone(), partition: 1 };
+    assert_eq!(send(&[value(0, "v"), value(1, "v"), value(1, "v")]), Err((1, unknown)));
+    let foreign = Producer::new(&support::config()).unwrap().topic(&topic).unwrap();
+    let refused = producer.send_all(&foreign, &[value(0, "v"); 2], Some((&deliveries, 0)));
+    assert_eq!(refused, Err((0, SendError::ForeignTopic { topic: topic.clone() })));
+    let refused = producer.send_all(&handle, &[value(0, "v"); 2], Some((&deliveries, 1)));
+    assert_eq!(refused, Err((0, SendError::UnknownSlot { slot: 1, slots: 1 })));
+    assert_eq!(deliveries.pending(), 0);
+    assert_eq!(end(&topic, 0), 2 * (100 + 2) + 1);
+}
+
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_millis()).unwrap()
 }
 
 /// The usual flush sleeps in slices of 100 ms; this one returns when the brokers have answered.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use faust_broker::Broker;
 use faust_kafka::{
     Admin, Commit, Committed, Config, Deliveries, Error, GroupMetadata, Isolation, NewTopic,
-    OffsetSpec, Reader, Record, SlotOffset, TopicPartition, TransactionalProducer, TxnErrorKind,
+    OffsetSpec, Reader, Record, SendError, SlotOffset, TopicPartition, TransactionalProducer,
+    TxnErrorKind,
 };
 use support::{
     SOON, admin, config, end, eventually, read_to_end, send_within as send, topic,
@@ -124,6 +125,32 @@ fn what_is_sent_after_an_abort_is_written_although_an_answer_was_lost() {
     let reader = Reader::data(&config, "reader").unwrap();
     let found = read_to_end(&mut reader.partition("words", 0, 0).unwrap());
     assert_eq!(found.iter().map(|(_, value)| value).collect::<Vec<_>>(), ["second"]);
+}
+
+#[test]
+fn what_is_sent_together_is_part_of_the_transaction() {
+    let topic = topic(2);
+    let producer = producer(&unique("txn"));
+    let handle = producer.topic(&topic).unwrap();
+    let records = |value: &'static [u8]| {
+        let record = |n| Record { partition: n / 50, value: Some(value), ..Record::default() };
+        (0..100).map(record).collect::<Vec<_>>()
+    };
+    let refused = producer.send_all(&handle, &records(b"outside"), None);
+    assert!(matches!(refused, Err((0, SendError::Refused { .. }))), "{refused:?}");
+    for (value, commit) in [(b"dropped".as_slice(), false), (b"kept", true), (b"again", true)] {
+        producer.begin().unwrap();
+        let deliveries = Deliveries::new(1);
+        producer.send_all(&handle, &records(value), Some((&deliveries, 0))).unwrap();
+        deliveries.wait(SOON).unwrap();
+        if commit { producer.commit(SOON) } else { producer.abort(SOON) }.unwrap();
+    }
+    let reader = Reader::data(&config(), &unique("group")).unwrap();
+    for partition in 0..2 {
+        let read = read_to_end(&mut reader.partition(&topic, partition, 0).unwrap());
+        let values: Vec<_> = read.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(values, [["kept"; 50], ["again"; 50]].concat());
+    }
 }
 
 #[test]

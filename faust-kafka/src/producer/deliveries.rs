@@ -171,46 +171,49 @@ impl Deliveries {
         self.failure().map_or(Ok(()), Err)
     }
 
-    /// Counts a record as sent; what is returned goes with it.
-    pub(super) fn ticket(&self, slot: u32) -> Result<Ticket, SendError> {
+    /// Counts records as sent; what is returned goes with each of them. At least one.
+    pub(super) fn tickets(&self, slot: u32, records: u32) -> Result<Ticket, SendError> {
         let slots = &self.0.slots;
         let Some(place) = slots.get(slot as usize) else {
             return Err(SendError::UnknownSlot { slot, slots: slots.len() as u32 });
         };
-        if self.0.sent.fetch_add(ONE_SENT, Ordering::AcqRel) & PENDING == 0 {
+        let count = ONE_SENT * u64::from(records);
+        if self.0.sent.fetch_add(count, Ordering::AcqRel) & PENDING == 0 {
             // The share of all that are under way; whoever settles the last of them gives it back. That cannot have
-            // happened yet, for this one is under way.
+            // happened yet, for these are under way.
             let _ = Arc::into_raw(Arc::clone(&self.0));
         }
         Ok(Ticket(place))
     }
 }
 
-/// A record that is counted as under way.
+/// What stands for a record that is counted as under way; the same for all of a slot.
 pub(super) struct Ticket(*const Slot);
 
 impl Ticket {
-    /// For librdkafka, which hands it back when the record is settled.
-    pub(super) fn into_opaque(self) -> *mut c_void {
+    /// For librdkafka, which hands it back for each record that is settled.
+    pub(super) fn opaque(&self) -> *mut c_void {
         self.0.cast_mut().cast()
     }
 
     /// # Safety
-    /// `opaque` came from [`into_opaque`](Self::into_opaque), and this is the only call with it.
+    /// `opaque` came from [`opaque`](Self::opaque), and this is the only call with it for that record.
     pub(super) unsafe fn from_opaque(opaque: *mut c_void) -> Option<Self> {
         (!opaque.is_null()).then(|| Self(opaque.cast_const().cast()))
     }
 
-    /// The record was not taken after all.
-    pub(super) fn withdraw(self) {
-        self.settle(ONE_SENT);
+    /// So many records were not taken after all.
+    pub(super) fn withdraw(self, records: u32) {
+        if records > 0 {
+            self.settle(ONE_SENT, records);
+        }
     }
 
     /// The record arrived at an offset, or at one that the broker did not name.
     pub(super) fn delivered(self, offset: i64) {
         // SAFETY: this record is under way, so the counts are alive, and the slot with them.
         unsafe { &*self.0 }.offset.fetch_max(offset.max(UNKNOWN), Ordering::Relaxed);
-        self.settle(1);
+        self.settle(1, 1);
     }
 
     /// The record did not arrive.
@@ -219,21 +222,22 @@ impl Ticket {
         let counts = unsafe { &*(*self.0).counts };
         counts.first_failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         counts.failed.fetch_add(1, Ordering::Relaxed);
-        self.settle(1);
+        self.settle(1, 1);
     }
 
-    /// Takes the record out of what is under way.
-    fn settle(self, count: u64) {
-        // SAFETY: this record is under way, so the counts are alive, and the slot with them.
+    /// Takes records out of what is under way, each of which counts `each`.
+    fn settle(self, each: u64, records: u32) {
+        let records = u64::from(records);
+        // SAFETY: these records are under way, so the counts are alive, and the slot with them.
         let counts = unsafe { (*self.0).counts };
-        // Releases what was written about the record to whoever then finds nothing under way. Behind this line the
-        // counts may be gone, except for the last record, to which the share falls.
+        // Releases what was written about the records to whoever then finds nothing under way. Behind this line the
+        // counts may be gone, except for the last records, to which the share falls.
         //
         // SAFETY: as above.
-        let before = unsafe { &*counts }.sent.fetch_sub(count, Ordering::AcqRel);
-        if before & PENDING == 1 {
+        let before = unsafe { &*counts }.sent.fetch_sub(each * records, Ordering::AcqRel);
+        if before & PENDING == records {
             // SAFETY: the share that the first of those under way took by `Arc::into_raw`; it is taken back once, for
-            // only one record can be the last.
+            // only one call can settle the last.
             let counts = unsafe { Arc::from_raw(counts) };
             drop(counts.lock.lock().unwrap_or_else(PoisonError::into_inner));
             counts.zero.notify_all();

@@ -2,6 +2,7 @@
 
 mod class;
 mod deliveries;
+mod parcel;
 mod partitioner;
 mod send;
 mod transaction;
@@ -67,6 +68,35 @@ impl Producer {
         deliveries: Option<(&Deliveries, u32)>,
     ) -> Result<(), SendError> {
         self.0.send(topic, record, deliveries)
+    }
+
+    /// Queues records in their order, at a third of what [`send`](Self::send) costs for each: those that lie next to
+    /// each other and go to the same partition are queued together, and without headers.
+    ///
+    /// Stops at the first that is refused; then how many were queued before it, and why it was not. Never blocks.
+    ///
+    /// ```no_run
+    /// # use faust_kafka::{Config, Deliveries, Producer, Record, SendError};
+    /// # async fn example(producer: Producer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let words = producer.topic("words")?;
+    /// let record = |word: &'static str| Record { value: Some(word.as_bytes()), ..Record::default() };
+    /// let records = ["to", "be", "or"].map(record);
+    /// let deliveries = Deliveries::new(1);
+    /// match producer.send_all(&words, &records, Some((&deliveries, 0))) {
+    ///     Err((queued, SendError::QueueFull)) => println!("{queued} are under way; the others later"),
+    ///     other => other.map_err(|(_, error)| error)?,
+    /// }
+    /// deliveries.settled().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_all(
+        &self,
+        topic: &TopicHandle,
+        records: &[Record<'_>],
+        deliveries: Option<(&Deliveries, u32)>,
+    ) -> Result<(), (usize, SendError)> {
+        self.0.send_all(topic, records, deliveries)
     }
 
     /// Sends what is queued without lingering and waits until it is known what became of it.

@@ -44,6 +44,13 @@ pub struct Record<'a> {
     pub headers: &'a [(&'a str, Option<&'a [u8]>)],
 }
 
+impl Record<'_> {
+    /// The timestamp as librdkafka takes it, to which 0 is none.
+    pub(super) fn native_timestamp(&self) -> i64 {
+        self.timestamp.map_or(0, |time| time.max(1))
+    }
+}
+
 /// A topic of one producer. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TopicHandle(Arc<Topic>);
@@ -65,6 +72,10 @@ impl TopicHandle {
     /// The topic's name.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    pub(super) fn ptr(&self) -> *mut sys::rd_kafka_topic_t {
+        self.0.topic
     }
 }
 
@@ -129,27 +140,32 @@ impl Sender {
         Ok(handle)
     }
 
+    /// Whether a handle is one of this producer's.
+    pub(super) fn owns(&self, topic: &TopicHandle) -> bool {
+        Arc::ptr_eq(&self.client, &topic.0.client)
+    }
+
     pub(super) fn send(
         &self,
         topic: &TopicHandle,
         record: &Record<'_>,
         deliveries: Option<(&Deliveries, u32)>,
     ) -> Result<(), SendError> {
-        if !Arc::ptr_eq(&self.client, &topic.0.client) {
+        if !self.owns(topic) {
             return Err(SendError::ForeignTopic { topic: topic.0.name.clone() });
         }
         let ticket = match deliveries {
             None => ptr::null_mut(),
-            Some((deliveries, slot)) => deliveries.ticket(slot)?.into_opaque(),
+            Some((deliveries, slot)) => deliveries.tickets(slot, 1)?.opaque(),
         };
         let headers = Headers::of(record.headers);
         let parts = [
-            topic_part(topic.0.topic),
+            topic_part(topic.ptr()),
             part(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, |u| u.i32_ = record.partition),
             part(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, |u| u.mem = memory(record.key)),
             part(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, |u| u.mem = memory(record.value)),
             part(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |u| {
-                u.i64_ = record.timestamp.map_or(0, |time| time.max(1));
+                u.i64_ = record.native_timestamp();
             }),
             part(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE, |u| u.ptr = ticket),
             part(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS, |u| {
@@ -177,7 +193,7 @@ impl Sender {
                 // SAFETY: librdkafka did not take the record, and the interceptor does not touch
                 // tickets while we are inside the call: so the ticket is still ours.
                 if let Some(ticket) = unsafe { Ticket::from_opaque(ticket) } {
-                    ticket.withdraw();
+                    ticket.withdraw(1);
                 }
                 Err(self.refusal(error, topic, record))
             }

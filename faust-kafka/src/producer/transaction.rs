@@ -70,6 +70,16 @@ impl TransactionalProducer {
         self.0.send(topic, record, deliveries)
     }
 
+    /// See [`Producer::send_all`](crate::Producer::send_all).
+    pub fn send_all(
+        &self,
+        topic: &TopicHandle,
+        records: &[Record<'_>],
+        deliveries: Option<(&Deliveries, u32)>,
+    ) -> Result<(), (usize, SendError)> {
+        self.0.send_all(topic, records, deliveries)
+    }
+
     /// Takes over the transactional id: whoever used it before is fenced, and its open transaction
     /// is aborted.
     ///

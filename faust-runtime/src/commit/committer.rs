@@ -1,7 +1,7 @@
 //! Makes each cut one transaction, then one batch in each store. It lives on a thread of its own, because
 //! transactions and store batches block; the shard fills the next cut meanwhile.
 
-use super::cut::{Cut, Outbox, TableCut};
+use super::cut::{Cut, TableCut};
 use super::progress::Metadata;
 use crate::kafka::{
     Broker, Committed, KafkaError, Offset, Outgoing, SendError, TopicPartition, Transactional,
@@ -127,33 +127,26 @@ impl Committer {
         self.producer.begin(tables().count() as u32).map_err(Attempt::Failed)?;
         // First what somebody waits for.
         for task in &cut.tasks {
-            self.send_outputs(&task.outputs).await?;
+            self.send(|| task.outputs.records(), None).await?;
         }
         for (slot, table) in tables().enumerate() {
             let Some(changelog) = table.changelog else { continue };
-            for row in &table.rows {
-                let record = Outgoing {
-                    topic: changelog,
-                    partition: table.partition,
-                    key: Some(table.slice(&row.key)),
-                    value: row.value.as_ref().map(|value| table.slice(value)),
-                    timestamp: None,
-                    headers: &[],
-                };
-                while let Err(error) = self.producer.send(&record, Some(slot as u32)) {
-                    self.wait_for_room(error).await?;
-                }
-            }
+            self.send(|| table.records(changelog), Some(slot as u32)).await?;
         }
         let offsets: Vec<_> = cut.tasks.iter().flat_map(|task| task.offsets.clone()).collect();
         self.producer.commit(&offsets).await.map_err(Attempt::Failed)
     }
 
-    async fn send_outputs(&mut self, outputs: &Outbox) -> Result<(), Attempt> {
-        let mut from = 0;
-        while let Err((at, error)) = outputs.each(from, |record| self.producer.send(record, None)) {
+    /// Sends records, waiting for room.
+    async fn send<'a, I: Iterator<Item = Outgoing<'a>>>(
+        &mut self,
+        records: impl Fn() -> I,
+        slot: Option<u32>,
+    ) -> Result<(), Attempt> {
+        let mut sent = 0;
+        while let Err((taken, error)) = self.producer.send_all(&mut records().skip(sent), slot) {
+            sent += taken;
             self.wait_for_room(error).await?;
-            from = at;
         }
         Ok(())
     }

@@ -58,6 +58,18 @@ pub(crate) struct RowChange {
 }
 
 impl TableCut {
+    /// The records for its changelog.
+    pub(crate) fn records(&self, changelog: TopicId) -> impl Iterator<Item = Outgoing<'_>> {
+        self.rows.iter().map(move |row| Outgoing {
+            topic: changelog,
+            partition: self.partition,
+            key: Some(self.slice(&row.key)),
+            value: row.value.as_ref().map(|value| self.slice(value)),
+            timestamp: None,
+            headers: &[],
+        })
+    }
+
     /// The bytes of a range of this cut.
     pub(crate) fn slice(&self, range: &Range<u32>) -> &[u8] {
         self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
@@ -118,6 +130,15 @@ impl Outbox {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+    }
+
+    /// Puts records of one destination next to each other, in their order. They are sent together then, and the
+    /// producer's memory for them lies in the order in which it walks them.
+    pub(crate) fn sort(&mut self) {
+        let destination = |entry: &OutboxEntry| (entry.topic.0, entry.partition);
+        if !self.entries.is_sorted_by_key(destination) {
+            self.entries.sort_by_key(destination);
+        }
     }
 
     /// Moves all records of another one behind its own.
@@ -188,29 +209,16 @@ impl Outbox {
         self.bytes.get(range.start as usize..range.end as usize)
     }
 
-    /// Calls `send` with each record, from entry `from` on, until it fails; then with how many were sent.
-    pub(crate) fn each<E>(
-        &self,
-        from: usize,
-        mut send: impl FnMut(&Outgoing<'_>) -> Result<(), E>,
-    ) -> Result<(), (usize, E)> {
-        for (index, entry) in self.entries.iter().enumerate().skip(from) {
-            let headers: Vec<(&str, Option<&[u8]>)> = entry
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), Some(&value[..])))
-                .collect();
-            let record = Outgoing {
-                topic: entry.topic,
-                partition: entry.partition,
-                key: self.slice(&entry.key),
-                value: self.slice(&entry.value),
-                timestamp: entry.timestamp,
-                headers: &headers,
-            };
-            send(&record).map_err(|error| (index, error))?;
-        }
-        Ok(())
+    /// The records in their order.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        self.entries.iter().map(|entry| Outgoing {
+            topic: entry.topic,
+            partition: entry.partition,
+            key: self.slice(&entry.key),
+            value: self.slice(&entry.value),
+            timestamp: entry.timestamp,
+            headers: &entry.headers,
+        })
     }
 }
 
@@ -220,4 +228,27 @@ fn part<E>(
 ) -> Result<Option<Range<u32>>, E> {
     let start = bytes.len() as u32;
     Ok(encode(bytes)?.then_some(start..bytes.len() as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_one_destination_are_next_to_each_other_in_their_order() {
+        let mut outbox = Outbox::default();
+        for n in 0..60_u8 {
+            let (topic, partition) = (TopicId(u32::from(n % 2)), u32::from(n / 2 % 3));
+            outbox.put(topic, partition, Timestamp::from_millis(1), Some(&[n]), Some(b"v"));
+        }
+        outbox.sort();
+        let sorted: Vec<_> = outbox
+            .records()
+            .map(|record| (record.topic.0, record.partition, record.key.unwrap().to_vec()))
+            .collect();
+        let mut expected: Vec<_> =
+            (0..60).map(|n| (u32::from(n % 2), u32::from(n / 2 % 3), vec![n])).collect();
+        expected.sort();
+        assert_eq!(sorted, expected);
+    }
 }

@@ -100,8 +100,8 @@ impl<A: Agent> Ask<A> {
         let pending = worker.replies.expect(id.clone());
         let topic = worker.broker.topic_id(&worker.topic_name(name));
         let headers = [
-            (REPLY_TO, Some(worker.replies.topic().as_bytes())),
-            (CORRELATION_ID, Some(id.as_bytes())),
+            (REPLY_TO.to_string(), worker.replies.topic().into()),
+            (CORRELATION_ID.to_string(), id.as_bytes().to_vec()),
         ];
         let outgoing = Outgoing {
             topic,

@@ -281,7 +281,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) timestamp: Option<Timestamp>,
-    pub(crate) headers: &'a [(&'a str, Option<&'a [u8]>)],
+    pub(crate) headers: &'a [(String, Vec<u8>)],
 }
 
 /// Why a record was not taken.
@@ -300,8 +300,16 @@ pub(crate) enum SendError {
 
 /// A plain idempotent producer.
 pub(crate) trait Producer: Send {
-    /// Hands a record over; it is copied.
-    fn send(&mut self, record: &Outgoing<'_>) -> Result<(), SendError>;
+    /// Hands records over in their order, until one is not taken; then how many were, and why no more. They are copied.
+    /// Quickest for records of one destination next to each other.
+    fn send_all<'a>(
+        &mut self,
+        records: &mut dyn Iterator<Item = Outgoing<'a>>,
+    ) -> Result<(), (usize, SendError)>;
+    /// Hands a record over.
+    fn send(&mut self, record: &Outgoing<'_>) -> Result<(), SendError> {
+        self.send_all(&mut std::iter::once(*record)).map_err(|(_, error)| error)
+    }
     /// Waits until there may be room again.
     fn room(&mut self) -> BoxFuture<'static, ()>;
     /// Completes when everything that was sent through this handle before the call is acknowledged.
@@ -317,8 +325,17 @@ pub(crate) trait Producer: Send {
 pub(crate) trait Transactional: Send {
     /// Begins a transaction in which the offsets of `slots` kinds of records are wanted.
     fn begin(&mut self, slots: u32) -> Result<(), TxnError>;
-    /// Adds a record to the transaction. `slot`: where its offset is wanted.
-    fn send(&mut self, record: &Outgoing<'_>, slot: Option<u32>) -> Result<(), SendError>;
+    /// Adds records to the transaction, as [`Producer::send_all`] does. `slot`: where their offsets are wanted.
+    fn send_all<'a>(
+        &mut self,
+        records: &mut dyn Iterator<Item = Outgoing<'a>>,
+        slot: Option<u32>,
+    ) -> Result<(), (usize, SendError)>;
+    /// Adds a record to the transaction.
+    #[cfg(test)]
+    fn send(&mut self, record: &Outgoing<'_>, slot: Option<u32>) -> Result<(), SendError> {
+        self.send_all(&mut std::iter::once(*record), slot).map_err(|(_, error)| error)
+    }
     /// Waits until there may be room again.
     fn room(&mut self) -> BoxFuture<'_, ()>;
     /// Commits the transaction with these offsets of the app's group; the highest offset of each slot, where known.

@@ -282,6 +282,7 @@ impl StagedLatest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::Outgoing;
     use std::convert::Infallible;
 
     const TOPIC: TopicId = TopicId(0);
@@ -306,14 +307,9 @@ mod tests {
     }
 
     fn records(outbox: &Outbox) -> Vec<(String, Option<String>)> {
-        let mut records = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        outbox
-            .each::<Infallible>(0, |record| {
-                records.push((record.key.map(text).unwrap(), record.value.map(text)));
-                Ok(())
-            })
-            .unwrap();
+        let record = |of: Outgoing<'_>| (of.key.map(text).unwrap(), of.value.map(text));
+        let mut records: Vec<_> = outbox.records().map(record).collect();
         records.sort();
         records
     }

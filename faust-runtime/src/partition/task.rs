@@ -186,6 +186,7 @@ impl Task {
             self.latest.borrow_mut().take(&mut outputs);
         }
         std::mem::swap(&mut *outputs, into);
+        into.sort();
     }
 
     /// Whether nothing that is known of waits to be read.

@@ -140,7 +140,7 @@ impl TestApp {
         let topic = self.worker.topic_name(topic);
         let partitions = self.cluster.partitions(&topic).unwrap_or(0);
         let partition = key.map_or(0, |key| partition_for(key, partitions));
-        match self.cluster.append(&topic, partition, key, value, &[], Some(timestamp)) {
+        match self.cluster.append(&topic, partition, key, value, Some(timestamp)) {
             Some(_) => Ok(()),
             None => Err(format!("the app has no topic `{topic}`").into()),
         }

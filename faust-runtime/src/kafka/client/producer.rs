@@ -8,7 +8,7 @@ const TXN: Duration = Duration::from_secs(30);
 /// When a queue is full it is looked again after this long.
 const ROOM: Duration = Duration::from_micros(500);
 
-/// The handles of one producer's topics.
+/// The handles of one producer's topics. Its error says that nothing was sent.
 #[derive(Default)]
 struct Handles(Vec<Option<TopicHandle>>);
 
@@ -17,7 +17,7 @@ impl Handles {
         &mut self,
         id: TopicId,
         make: impl FnOnce() -> native::Result<TopicHandle>,
-    ) -> Result<&TopicHandle, SendError> {
+    ) -> Result<&TopicHandle, (usize, SendError)> {
         let index = id.0 as usize;
         if self.0.len() <= index {
             self.0.resize(index + 1, None);
@@ -25,22 +25,54 @@ impl Handles {
         match self.0.get_mut(index) {
             Some(Some(handle)) => Ok(handle),
             Some(empty) => {
-                let handle = make().map_err(|error| SendError::Refused(error.to_string()))?;
+                let handle = make().map_err(|error| (0, SendError::Refused(error.to_string())))?;
                 Ok(empty.insert(handle))
             }
-            None => Err(SendError::Refused("no such topic".into())),
+            None => Err((0, SendError::Refused("no such topic".into()))),
         }
     }
 }
 
-fn record<'a>(outgoing: &Outgoing<'a>) -> Record<'a> {
+fn record<'a>(outgoing: &Outgoing<'a>, headers: &'a [Header<'a>]) -> Record<'a> {
     Record {
         partition: outgoing.partition as i32,
         key: outgoing.key,
         value: outgoing.value,
         timestamp: outgoing.timestamp.map(Timestamp::as_millis),
-        headers: outgoing.headers,
+        headers,
     }
+}
+
+type Header<'a> = (&'a str, Option<&'a [u8]>);
+
+fn headers<'a>(outgoing: &Outgoing<'a>) -> Vec<Header<'a>> {
+    outgoing.headers.iter().map(|(name, value)| (name.as_str(), Some(&value[..]))).collect()
+}
+
+/// How many records are handed to librdkafka at a time.
+const PARCEL: usize = 64;
+
+/// Hands records to `send` in parcels for one topic, until one is not taken; then how many were.
+fn in_parcels<'a>(
+    records: &mut dyn Iterator<Item = Outgoing<'a>>,
+    mut send: impl FnMut(TopicId, &[Record<'_>]) -> Result<(), (usize, SendError)>,
+) -> Result<(), (usize, SendError)> {
+    let mut records = records.peekable();
+    let mut sent = 0;
+    while let Some(first) = records.next() {
+        let headers = headers(&first);
+        let alike = |next: &Outgoing<'_>| next.topic == first.topic && next.headers.is_empty();
+        let mut parcel = Vec::with_capacity(PARCEL);
+        parcel.push(record(&first, &headers));
+        while parcel.len() < PARCEL
+            && let Some(next) = records.next_if(alike)
+        {
+            parcel.push(record(&next, &[]));
+        }
+        send(first.topic, &parcel).map_err(|(taken, error)| (sent + taken, error))?;
+        sent += parcel.len();
+    }
+    Ok(())
 }
 
 fn refused(error: native::SendError) -> SendError {
@@ -67,23 +99,27 @@ impl Plain {
         Self { inner, producer, handles: Handles::default(), deliveries: Deliveries::new(1) }
     }
 
-    fn send_counted(
+    fn send_counted<'a>(
         &mut self,
-        outgoing: &Outgoing<'_>,
+        records: &mut dyn Iterator<Item = Outgoing<'a>>,
         deliveries: &Deliveries,
-    ) -> Result<(), SendError> {
-        let (inner, producer) = (&self.inner, &self.producer);
-        let topic = self
-            .handles
-            .get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
-        producer.send(topic, &record(outgoing), Some((deliveries, 0))).map_err(refused)
+    ) -> Result<(), (usize, SendError)> {
+        let (inner, producer, handles) = (&self.inner, &self.producer, &mut self.handles);
+        in_parcels(records, |topic, parcel| {
+            let topic = handles.get(topic, || producer.topic(&inner.topic_name(topic)))?;
+            let sent = producer.send_all(topic, parcel, Some((deliveries, 0)));
+            sent.map_err(|(taken, error)| (taken, refused(error)))
+        })
     }
 }
 
 impl Producer for Plain {
-    fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<(), SendError> {
+    fn send_all<'a>(
+        &mut self,
+        records: &mut dyn Iterator<Item = Outgoing<'a>>,
+    ) -> Result<(), (usize, SendError)> {
         let deliveries = self.deliveries.clone();
-        self.send_counted(outgoing, &deliveries)
+        self.send_counted(records, &deliveries)
     }
 
     fn room(&mut self) -> BoxFuture<'static, ()> {
@@ -103,7 +139,8 @@ impl Producer for Plain {
         outgoing: &Outgoing<'_>,
     ) -> Result<BoxFuture<'static, Result<Option<Offset>, KafkaError>>, SendError> {
         let deliveries = Deliveries::new(1);
-        self.send_counted(outgoing, &deliveries)?;
+        self.send_counted(&mut std::iter::once(*outgoing), &deliveries)
+            .map_err(|(_, error)| error)?;
         Ok(async move {
             deliveries.settled().await.map_err(|error| failed("sending", error))?;
             Ok(offset(&deliveries, 0))
@@ -167,22 +204,26 @@ impl Transactional for Txn {
         again(|| self.producer.begin())
     }
 
-    fn send(&mut self, outgoing: &Outgoing<'_>, slot: Option<u32>) -> Result<(), SendError> {
-        let (inner, producer) = (&self.inner, &self.producer);
-        let topic = self
-            .handles
-            .get(outgoing.topic, || producer.topic(&inner.topic_name(outgoing.topic)))?;
+    fn send_all<'a>(
+        &mut self,
+        records: &mut dyn Iterator<Item = Outgoing<'a>>,
+        slot: Option<u32>,
+    ) -> Result<(), (usize, SendError)> {
+        let (inner, producer, handles) = (&self.inner, &self.producer, &mut self.handles);
         let slot = slot.unwrap_or(self.slots);
-        let sent = producer.send(topic, &record(outgoing), Some((&self.deliveries, slot)));
-        sent.map_err(|error| match self.deliveries.failure() {
-            // The transaction takes nothing more because of this one.
-            Some(native::Error::Delivery { code: Code::MESSAGE_TOO_LARGE, .. }) => {
-                SendError::Failed(TxnError::TooLarge(error.to_string()))
-            }
-            Some(cause) if cause.is_lasting() => {
-                SendError::Failed(TxnError::Lasting(cause.to_string()))
-            }
-            _ => refused(error),
+        in_parcels(records, |topic, parcel| {
+            let topic = handles.get(topic, || producer.topic(&inner.topic_name(topic)))?;
+            let sent = producer.send_all(topic, parcel, Some((&self.deliveries, slot)));
+            sent.map_err(|(taken, error)| match self.deliveries.failure() {
+                // The transaction takes nothing more because of this one.
+                Some(native::Error::Delivery { code: Code::MESSAGE_TOO_LARGE, .. }) => {
+                    (taken, SendError::Failed(TxnError::TooLarge(error.to_string())))
+                }
+                Some(cause) if cause.is_lasting() => {
+                    (taken, SendError::Failed(TxnError::Lasting(cause.to_string())))
+                }
+                _ => (taken, refused(error)),
+            })
         })
     }
 

@@ -37,7 +37,7 @@ impl Record {
     pub(super) fn new(
         key: Option<&[u8]>,
         value: Option<&[u8]>,
-        headers: &[(&str, Option<&[u8]>)],
+        headers: &[(String, Vec<u8>)],
         timestamp: Timestamp,
         txn: Option<u64>,
     ) -> Self {
@@ -48,9 +48,7 @@ impl Record {
             value: value.map(Bytes::copy_from_slice),
             headers: headers
                 .iter()
-                .map(|(name, value)| {
-                    (name.to_string(), Bytes::copy_from_slice(value.unwrap_or_default()))
-                })
+                .map(|(name, value)| (name.clone(), Bytes::copy_from_slice(value)))
                 .collect(),
             txn,
             control: false,

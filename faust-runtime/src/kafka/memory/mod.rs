@@ -78,13 +78,12 @@ impl Cluster {
         partition: u32,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
-        headers: &[(&str, Option<&[u8]>)],
         timestamp: Option<Timestamp>,
     ) -> Option<Offset> {
         let now = self.now();
         let mut state = self.lock();
         let log = state.log(topic, partition)?;
-        Some(log.append(Record::new(key, value, headers, timestamp.unwrap_or(now), None)))
+        Some(log.append(Record::new(key, value, &[], timestamp.unwrap_or(now), None)))
     }
 
     /// The partition count of a topic.
@@ -353,11 +352,19 @@ struct Plain {
 }
 
 impl Producer for Plain {
-    fn send(&mut self, record: &Outgoing<'_>) -> Result<(), SendError> {
+    fn send_all<'a>(
+        &mut self,
+        records: &mut dyn Iterator<Item = Outgoing<'a>>,
+    ) -> Result<(), (usize, SendError)> {
         if !self.process.alive() {
             return Ok(());
         }
-        self.cluster.lock().append(record, self.cluster.now(), None).map(|_| ())
+        let now = self.cluster.now();
+        let mut state = self.cluster.lock();
+        for (taken, record) in records.enumerate() {
+            state.append(&record, now, None).map_err(|error| (taken, error))?;
+        }
+        Ok(())
     }
 
     fn room(&mut self) -> BoxFuture<'static, ()> {

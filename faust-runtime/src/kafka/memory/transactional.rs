@@ -62,20 +62,8 @@ impl Txn {
             txn
         })
     }
-}
 
-fn fenced() -> TxnError {
-    TxnError::Unknown("fenced by a newer producer".into())
-}
-
-impl Transactional for Txn {
-    fn begin(&mut self, slots: u32) -> Result<(), TxnError> {
-        self.slots = slots;
-        self.highest.clear();
-        Ok(())
-    }
-
-    fn send(&mut self, record: &Outgoing<'_>, slot: Option<u32>) -> Result<(), SendError> {
+    fn send_one(&mut self, record: &Outgoing<'_>, slot: Option<u32>) -> Result<(), SendError> {
         if !self.process.may("send") {
             return Ok(());
         }
@@ -92,6 +80,29 @@ impl Transactional for Txn {
         let offset = state.append(record, now, Some(txn))?;
         if let Some(slot) = slot {
             self.highest.insert(slot, offset);
+        }
+        Ok(())
+    }
+}
+
+fn fenced() -> TxnError {
+    TxnError::Unknown("fenced by a newer producer".into())
+}
+
+impl Transactional for Txn {
+    fn begin(&mut self, slots: u32) -> Result<(), TxnError> {
+        self.slots = slots;
+        self.highest.clear();
+        Ok(())
+    }
+
+    fn send_all<'a>(
+        &mut self,
+        records: &mut dyn Iterator<Item = Outgoing<'a>>,
+        slot: Option<u32>,
+    ) -> Result<(), (usize, SendError)> {
+        for (taken, record) in records.enumerate() {
+            self.send_one(&record, slot).map_err(|error| (taken, error))?;
         }
         Ok(())
     }

@@ -143,15 +143,15 @@ impl Shard {
 
     /// Sends to the plain producer, waiting for room.
     pub(super) async fn send_all(&self, outbox: &Outbox) -> Result<(), SendError> {
-        let mut from = 0;
+        let mut sent = 0;
         loop {
-            let sent = outbox.each(from, |record| self.producer.borrow_mut().send(record));
-            match sent {
+            let more = self.producer.borrow_mut().send_all(&mut outbox.records().skip(sent));
+            match more {
                 Ok(()) => return Ok(()),
-                Err((at, SendError::Full)) => {
+                Err((taken, SendError::Full)) => {
+                    sent += taken;
                     let room = self.producer.borrow_mut().room();
                     room.await;
-                    from = at;
                 }
                 Err((_, error)) => return Err(error),
             }

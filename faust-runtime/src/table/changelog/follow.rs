@@ -139,8 +139,7 @@ mod tests {
             store.scan(&[], &mut see).unwrap();
             (keys.join(" "), store.mark().unwrap().map(|mark| mark.changelog))
         };
-        let append =
-            |key: &str| cluster.append("log", 0, Some(key.as_bytes()), Some(b"1"), &[], None);
+        let append = |key: &str| cluster.append("log", 0, Some(key.as_bytes()), Some(b"1"), None);
         append("a");
         append("b");
         let topic: TopicId = broker.topic_id("log");

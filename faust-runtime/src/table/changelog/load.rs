@@ -221,7 +221,7 @@ mod tests {
         for round in 0..rounds {
             for number in round * 300..round * 300 + 300 {
                 let (key, value) = record(number, keys);
-                cluster.append("log", 0, Some(&key), value.as_deref(), &[], None);
+                cluster.append("log", 0, Some(&key), value.as_deref(), None);
                 match value {
                     Some(value) => model.insert(key, value),
                     None => model.remove(&key),

@@ -30,7 +30,7 @@ impl World {
     fn log(&self, records: &[(&str, Option<&str>)]) {
         for (key, value) in records {
             let value = value.map(str::as_bytes);
-            self.cluster.append("changelog", 0, Some(key.as_bytes()), value, &[], None);
+            self.cluster.append("changelog", 0, Some(key.as_bytes()), value, None);
         }
     }
 

@@ -132,7 +132,7 @@ async fn a_row_that_the_brokers_find_too_large_is_named() {
     let mut member = world.start(0, None);
     assert!(member.run().await);
     member.stop().await;
-    world.cluster.append("lines", 0, None, Some(br#"{"text":"light"}"#), &[], None);
+    world.cluster.append("lines", 0, None, Some(br#"{"text":"light"}"#), None);
     let mut member = world.start(0, None);
     world.cluster.fail("commit with rows", 1, &refused);
     let error = failure(&mut member).await;

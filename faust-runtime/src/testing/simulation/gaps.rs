@@ -36,7 +36,7 @@ const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
 fn number(world: &World, n: u64) {
     let key = KEYS[n as usize % KEYS.len()];
     let value = serde_json::json!({ "key": key, "n": n }).to_string();
-    world.cluster.append("numbers", 0, Some(key.as_bytes()), Some(value.as_bytes()), &[], None);
+    world.cluster.append("numbers", 0, Some(key.as_bytes()), Some(value.as_bytes()), None);
 }
 
 /// A record of a transaction that is aborted, and its marker: two offsets of which readers see nothing.

@@ -78,7 +78,7 @@ fn fact(world: &World, name: &str, n: u64, second: i64) {
     let value = serde_json::json!({ "name": name, "n": n }).to_string();
     let (key, value) = (Some(name.as_bytes()), Some(value.as_bytes()));
     let time = Timestamp::from_millis(second * 1000);
-    world.cluster.append("facts", 0, key, value, &[], Some(time));
+    world.cluster.append("facts", 0, key, value, Some(time));
 }
 
 fn world(app: crate::AppDef, workers: usize) -> World {
@@ -137,7 +137,7 @@ async fn tables_of_the_same_keys_are_restored_each_from_its_own_changelog() {
         world.cluster.create(stranger, 1);
         for name in NAMES {
             let (key, value) = (Some(name.as_bytes()), Some(&b"99"[..]));
-            world.cluster.append(stranger, 0, key, value, &[], None);
+            world.cluster.append(stranger, 0, key, value, None);
         }
     }
     let after = run(&world, 1).await;

@@ -12,7 +12,7 @@ fn line(world: &World, text: &str, at: i64) {
     world.cluster.create("lines", 2);
     let value = serde_json::json!({ "text": text }).to_string();
     let time = Timestamp::from_millis(world.cluster.now().as_millis() + at * 1000);
-    world.cluster.append("lines", 0, None, Some(value.as_bytes()), &[], Some(time));
+    world.cluster.append("lines", 0, None, Some(value.as_bytes()), Some(time));
 }
 
 /// What is counted of `old` lines that were there before, and of one that came later.

@@ -91,7 +91,7 @@ fn world(workers: usize) -> World {
         let value = serde_json::json!({ "user": user, "place": pick(n + 7, 20) - 1 }).to_string();
         let time = Timestamp::from_millis((n * 45_000 + pick(n + 3, 400_000)) as i64);
         let (key, value) = (Some(user.as_bytes()), Some(value.as_bytes()));
-        world.cluster.append("visits", 0, key, value, &[], Some(time));
+        world.cluster.append("visits", 0, key, value, Some(time));
     }
     world
 }
@@ -164,7 +164,7 @@ async fn no_event_runs_before_the_copy_has_what_was_committed_when_the_worker_st
         for user in USERS {
             let value = serde_json::json!({ "user": user }).to_string();
             let (key, value) = (Some(user.as_bytes()), Some(value.as_bytes()));
-            world.cluster.append("looks", 0, key, value, &[], None);
+            world.cluster.append("looks", 0, key, value, None);
         }
         // It reads the copy onto an empty disk, and may die while it does.
         if step.is_some() {
@@ -204,7 +204,7 @@ async fn what_a_table_without_a_changelog_has_here_is_dropped_once_another_worke
     let visit = |n: u64| {
         for _ in 0..n {
             let (key, value) = (Some(&b"a"[..]), Some(&b"{\"user\":\"a\",\"place\":1}"[..]));
-            world.cluster.append("visits", 0, key, value, &[], None);
+            world.cluster.append("visits", 0, key, value, None);
         }
     };
     for (worker, more, sum) in [(0, 0, 60), (0, 1, 61), (1, 2, 2), (1, 1, 3), (0, 4, 4)] {

@@ -138,7 +138,7 @@ impl World {
             let value = serde_json::json!({ "text": line }).to_string();
             let seconds = index as i64 * 20 + if index < LATER { 0 } else { 3_600 };
             let (value, time) = (Some(value.as_bytes()), Timestamp::from_millis(seconds * 1_000));
-            self.cluster.append("lines", index as u32 % 2, None, value, &[], Some(time));
+            self.cluster.append("lines", index as u32 % 2, None, value, Some(time));
         }
     }
 
