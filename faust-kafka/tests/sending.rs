@@ -5,7 +5,7 @@ mod support;
 
 use std::{
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use faust_kafka::{
@@ -168,6 +168,10 @@ fn what_is_sent_together_arrives_as_if_it_were_sent_one_by_one() {
     let names: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
     let records: Vec<Record<'_>> = names.into_iter().enumerate().map(record).collect();
     let deliveries = Deliveries::new(1);
+    let now = || {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        i64::try_from(now.as_millis()).unwrap()
+    };
     let before = now();
     for _ in 0..2 {
         producer.send_all(&handle, &records, Some((&deliveries, 0))).unwrap();
@@ -234,11 +238,6 @@ fn of_what_is_sent_together_that_in_front_of_a_refused_one_is_queued() {
     assert_eq!(refused, Err((0, SendError::UnknownSlot { slot: 1, slots: 1 })));
     assert_eq!(deliveries.pending(), 0);
     assert_eq!(end(&topic, 0), 2 * (100 + 2) + 1);
-}
-
-fn now() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_millis()).unwrap()
 }
 
 /// The usual flush sleeps in slices of 100 ms; this one returns when the brokers have answered.

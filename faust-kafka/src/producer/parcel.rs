@@ -64,12 +64,11 @@ impl Sender {
                 [] => 1 + others.iter().take(PARCEL - 1).take_while(alike).count(),
                 _ => 0,
             };
+            let end = sent + run.max(1);
             let parcel = records.get(sent..sent + run).unwrap_or_default();
-            let taken =
-                self.send_parcel(topic, parcel, deliveries).map_err(|error| (sent, error))?;
-            sent += taken;
-            // What is left of it is sent by itself: that says what is wrong, or succeeds.
-            if let Some(record) = records.get(sent).filter(|_| taken < run.max(1)) {
+            sent += self.send_parcel(topic, parcel, deliveries).map_err(|error| (sent, error))?;
+            // What is left of it is sent one by one: that says what is wrong, or succeeds.
+            for record in records.get(sent..end).unwrap_or_default() {
                 self.send(topic, record, deliveries).map_err(|error| (sent, error))?;
                 sent += 1;
             }
@@ -77,14 +76,16 @@ impl Sender {
         Ok(())
     }
 
-    /// Queues records of one partition that have no headers; how many of them.
+    /// Queues records of one partition that have no headers; how many of them. A single one is not worth it.
     fn send_parcel(
         &self,
         topic: &TopicHandle,
         records: &[Record<'_>],
         deliveries: Option<(&Deliveries, u32)>,
     ) -> Result<usize, SendError> {
-        let Some(first) = records.first().filter(|_| self.owns(topic)) else { return Ok(0) };
+        let Some(first) = records.first().filter(|_| records.len() > 1 && self.owns(topic)) else {
+            return Ok(0);
+        };
         let mut parcel = [Contents::NONE; PARCEL];
         for (contents, record) in parcel.iter_mut().zip(records) {
             *contents = Contents::of(record);

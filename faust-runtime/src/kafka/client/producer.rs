@@ -52,7 +52,7 @@ fn headers<'a>(outgoing: &Outgoing<'a>) -> Vec<Header<'a>> {
 /// How many records are handed to librdkafka at a time.
 const PARCEL: usize = 64;
 
-/// Hands records to `send` in parcels for one topic, until one is not taken; then how many were.
+/// Hands records to `send` in parcels for one partition, until one is not taken; then how many were.
 fn in_parcels<'a>(
     records: &mut dyn Iterator<Item = Outgoing<'a>>,
     mut send: impl FnMut(TopicId, &[Record<'_>]) -> Result<(), (usize, SendError)>,
@@ -61,7 +61,10 @@ fn in_parcels<'a>(
     let mut sent = 0;
     while let Some(first) = records.next() {
         let headers = headers(&first);
-        let alike = |next: &Outgoing<'_>| next.topic == first.topic && next.headers.is_empty();
+        let destination = (first.topic, first.partition);
+        let alike = |next: &Outgoing<'_>| {
+            (next.topic, next.partition) == destination && next.headers.is_empty()
+        };
         let mut parcel = Vec::with_capacity(PARCEL);
         parcel.push(record(&first, &headers));
         while parcel.len() < PARCEL
