@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OnceCell, oneshot};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How the names of reply topics begin, as in Faust.
 pub(super) const PREFIX: &str = "f-reply-";
@@ -65,13 +65,13 @@ impl Replies {
                 .create_topics(vec![self.new_topic(worker.settings.topic_replicas)])
                 .await?;
             let of = TopicPartition::new(self.topic(), 0);
-            // A topic that was just made may have no leader for a moment.
-            let mut tries = 0;
+            // A topic that was just made has no leader for a moment, on a busy cluster for seconds.
+            let until = Instant::now() + worker.settings.ask_timeout;
             let end = loop {
                 match worker.broker.offsets(vec![of.clone()], At::End).await {
                     Ok(end) => break end.first().copied().unwrap_or(0),
-                    Err(error) if tries >= 50 => return Err(error),
-                    Err(_) => tries += 1,
+                    Err(error) if Instant::now() >= until => return Err(error),
+                    Err(_) => {}
                 }
                 sleep(Duration::from_millis(100)).await;
             };
