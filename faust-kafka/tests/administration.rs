@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use faust_broker::Broker;
 use faust_kafka::{
     Admin, Commit, Config, Error, Isolation, NewTopic, OffsetSpec, Producer, Record, TopicPartition,
 };
@@ -200,4 +201,27 @@ fn without_a_broker_every_call_returns_in_time() {
         assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
     }
     assert!(start.elapsed() < Duration::from_millis(1_500) * errors.len() as u32);
+}
+
+/// librdkafka forgets that the leader's answer was lost, and hands out its own mark for "no offset", without an error.
+#[test]
+fn offsets_whose_answer_is_lost_are_an_error_and_not_missing() {
+    let broker = Broker::start(faust_broker::Config::default()).unwrap();
+    let config = Config::new(broker.bootstrap_servers()).on_event(|_| ());
+    let admin = Admin::new(&config).unwrap();
+    admin.create_topics(&[NewTopic::new("words", 1)], SOON).unwrap();
+    let ask = |spec| {
+        let specs = [(TopicPartition::new("words", 0), spec)];
+        admin
+            .list_offsets(&specs, Isolation::ReadUncommitted, SOON)
+            .and_then(|found| found.into_iter().next().unwrap())
+    };
+    support::eventually("it has a leader", || ask(OffsetSpec::Latest).is_ok());
+    for spec in [OffsetSpec::Latest, OffsetSpec::Earliest, OffsetSpec::Time(1)] {
+        broker.faults().add("ListOffsets lose-answer nth=1".parse().unwrap());
+        let lost = ask(spec).expect_err("the answer is lost");
+        assert!(!lost.is_lasting(), "{lost}");
+        support::eventually("it answers again", || ask(spec).is_ok());
+    }
+    assert_eq!(ask(OffsetSpec::Time(1)).unwrap(), None, "no record is as young");
 }

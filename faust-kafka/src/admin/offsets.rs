@@ -105,7 +105,17 @@ impl Admin {
                 .map(|info| Entry::read(sys::rd_kafka_ListOffsetsResultInfo_topic_partition(info)))
                 .collect()
         };
-        Ok(specs.iter().map(|(partition, _)| offset_of(&found, partition)).collect())
+        let listed = |(partition, spec): &(TopicPartition, OffsetSpec)| {
+            let offset = offset_of(&found, partition)?;
+            match spec {
+                OffsetSpec::Time(_) => Ok(offset),
+                // Every log has a start and an end.
+                OffsetSpec::Latest | OffsetSpec::Earliest => {
+                    offset.ok_or_else(|| unanswered(partition)).map(Some)
+                }
+            }
+        };
+        Ok(specs.iter().map(listed).collect())
     }
 
     /// What a group has committed for each partition, in the order of `partitions`.
@@ -214,7 +224,7 @@ impl Admin {
             let result = sys::rd_kafka_event_DeleteRecords_result(answer.ptr());
             entries(sys::rd_kafka_DeleteRecords_result_offsets(result))
         };
-        let first = |partition| offset_of(&found, partition).map(|offset| offset.unwrap_or(0));
+        let first = |partition| offset_of(&found, partition)?.ok_or_else(|| unanswered(partition));
         Ok(before.iter().map(|(partition, _)| first(partition)).collect())
     }
 }
@@ -270,10 +280,29 @@ fn find<'a>(found: &'a [Entry], partition: &TopicPartition) -> Result<&'a Entry>
     })
 }
 
+/// What brokers answer where there is no offset of a time.
+const NOWHERE: i64 = -1;
+
+/// The offset of a partition; `None` where the broker has said that there is none.
+///
+/// librdkafka 2.12 forgets why a leader did not answer ListOffsets: its partitions then have no error, and librdkafka's
+/// own mark for "no offset", which must never be taken for an answer.
 fn offset_of(found: &[Entry], partition: &TopicPartition) -> Result<Option<i64>> {
     let entry = find(found, partition)?;
     refused(entry.code, partition, "asking for offsets")?;
-    Ok((entry.offset >= 0).then_some(entry.offset))
+    match entry.offset {
+        NOWHERE => Ok(None),
+        offset if offset >= 0 => Ok(Some(offset)),
+        _ => Err(unanswered(partition)),
+    }
+}
+
+fn unanswered(partition: &TopicPartition) -> Error {
+    Error::Request {
+        what: format!("asking for offsets ({partition})"),
+        code: Code::TRANSPORT,
+        text: "the leader's answer was lost".to_owned(),
+    }
 }
 
 fn committed_of(

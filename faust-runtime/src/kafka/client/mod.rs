@@ -361,7 +361,8 @@ impl Broker for Client {
                     *offset = offset.or(end);
                 }
             }
-            Ok(offsets.into_iter().map(|offset| offset.unwrap_or(0)).collect())
+            let missing = || KafkaError::failed("offsets", "a log without an end");
+            offsets.into_iter().collect::<Option<_>>().ok_or_else(missing)
         })
     }
 
