@@ -225,3 +225,29 @@ fn offsets_whose_answer_is_lost_are_an_error_and_not_missing() {
     }
     assert_eq!(ask(OffsetSpec::Time(1)).unwrap(), None, "no record is as young");
 }
+
+/// Whatever is asked: an answer that is lost is an error, and never one that says "none".
+#[test]
+fn no_call_takes_a_lost_answer_for_one() {
+    let broker = Broker::start(faust_broker::Config::default()).unwrap();
+    let config = Config::new(broker.bootstrap_servers()).on_event(|_| ());
+    let admin = Admin::new(&config).unwrap();
+    admin.create_topics(&[NewTopic::new("words", 1)], SOON).unwrap();
+    let place = TopicPartition::new("words", 0);
+    let commit = Commit { partition: place.clone(), offset: 7, metadata: "here".into() };
+    admin.commit("group", &[commit], SOON).unwrap();
+    let of = [place.clone()];
+    let committed = || admin.committed("group", &of, true, SOON).map(|found| found[0].is_some());
+    let settings = || admin.topic_config("words", SOON).map(|settings| !settings.is_empty());
+    let deleted = || admin.delete_records(&[(place.clone(), 0)], SOON)?.remove(0).map(|at| at == 0);
+    let calls: [(&str, &dyn Fn() -> Result<bool, Error>); 3] =
+        [("OffsetFetch", &committed), ("DescribeConfigs", &settings), ("DeleteRecords", &deleted)];
+    for (api, call) in calls {
+        support::eventually(api, || call().is_ok_and(|there| there));
+        broker.faults().add(format!("{api} lose-answer nth=1").parse().unwrap());
+        match call() {
+            Ok(there) => assert!(there, "{api}: what it made of a lost answer"),
+            Err(error) => assert!(!error.is_lasting(), "{api}: {error}"),
+        }
+    }
+}
