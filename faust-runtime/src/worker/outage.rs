@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// How often it is asked whether Kafka answers.
 const LOOK: Duration = Duration::from_secs(4);
-/// How long an answer may take.
+/// How long an answer may take, and how long there may be errors instead.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// From one warning to the next.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -27,6 +27,7 @@ async fn look(worker: &Worker) {
     let of = vec![TopicPartition::new(topic.name.clone(), 0)];
     let mut answered = worker.broker.now();
     let mut silent: Option<(Instant, Timestamp)> = None;
+    let mut failing: Option<Instant> = None;
     loop {
         let asked = Instant::now();
         let mut next = asked + PATIENCE;
@@ -49,14 +50,17 @@ async fn look(worker: &Worker) {
                     let seconds = begun.elapsed().as_secs();
                     tracing::info!(%since, "Kafka answers again, after {seconds} s");
                 }
+                failing = None;
                 answered = worker.broker.now();
                 sleep(LOOK).await;
             }
             Err(error) => {
                 tracing::debug!(%error, "Kafka was asked for a sign of life");
-                if silent.is_none() {
-                    silent = Some((asked, answered));
-                    say(worker, asked, answered);
+                // A connection that broke is no outage, nor a topic that was just made and has no leader yet.
+                let begun = *failing.get_or_insert(asked);
+                if silent.is_none() && begun.elapsed() >= PATIENCE {
+                    silent = Some((begun, answered));
+                    say(worker, begun, answered);
                 }
                 sleep(Duration::from_secs(1)).await;
             }
