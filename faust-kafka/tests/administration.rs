@@ -240,9 +240,9 @@ fn no_call_takes_a_lost_answer_for_one() {
     let committed = || admin.committed("group", &of, true, SOON).map(|found| found[0].is_some());
     let settings = || admin.topic_config("words", SOON).map(|settings| !settings.is_empty());
     let deleted = || admin.delete_records(&[(place.clone(), 0)], SOON)?.remove(0).map(|at| at == 0);
-    let calls: [(&str, &dyn Fn() -> Result<bool, Error>); 3] =
-        [("OffsetFetch", &committed), ("DescribeConfigs", &settings), ("DeleteRecords", &deleted)];
-    for (api, call) in calls {
+    type Call<'a> = &'a dyn Fn() -> Result<bool, Error>;
+    let calls: [Call<'_>; 3] = [&committed, &settings, &deleted];
+    for (api, call) in ["OffsetFetch", "DescribeConfigs", "DeleteRecords"].into_iter().zip(calls) {
         support::eventually(api, || call().is_ok_and(|there| there));
         broker.faults().add(format!("{api} lose-answer nth=1").parse().unwrap());
         match call() {
