@@ -16,9 +16,7 @@ use crate::{Code, Headers, native::text};
 /// memory.
 #[derive(Debug)]
 pub struct Batch {
-    messages: Vec<*mut sys::rd_kafka_message_t>,
-    /// What is in each of them, in the same order.
-    contents: Vec<Contents>,
+    filled: Buffers,
     bytes: usize,
     eof: Option<i64>,
     caught_up: bool,
@@ -26,25 +24,35 @@ pub struct Batch {
     fetcher: Arc<Fetcher>,
 }
 
-/// What librdkafka and a batch keep for a message beside its key and value: its `rd_kafka_op_t` (some 380 bytes), its
-/// entry and its pointer.
-const KEPT: usize = 384 + size_of::<Contents>() + size_of::<*mut sys::rd_kafka_message_t>();
+/// What a batch keeps for a message beside its key and value.
+const KEPT: usize = size_of::<Contents>() + size_of::<*mut sys::rd_kafka_message_t>();
+/// And for one that librdkafka keeps as well, in its `rd_kafka_op_t`.
+const KEPT_BOTH: usize = KEPT + 384;
 
-/// The memory of a batch, which the next ones use again.
+/// What was read, in memory that the next batches use again.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
+    /// Messages as librdkafka has them, where there is more to know of one than its contents; else null.
     pub(super) messages: Vec<*mut sys::rd_kafka_message_t>,
-    contents: Vec<Contents>,
+    /// What is in each of them, in the same order.
+    pub(super) contents: Vec<Contents>,
+    /// What contents lie in, a reference to each.
+    pub(super) responses: Vec<*mut Response>,
 }
 
-// SAFETY: both are empty except in a batch and while one is filled; pointers to messages may go to
-// any thread.
+/// `rd_kafka_buf_t`: what was fetched at once.
+#[repr(C)]
+pub(super) struct Response {
+    _private: [u8; 0],
+}
+
+// SAFETY: pointers to messages and to responses may go to any thread, and nothing here is changed but through `&mut`.
 unsafe impl Send for Buffers {}
 
 /// `struct faust_message` of `shim/messages.c`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
-struct Contents {
+pub(super) struct Contents {
     offset: i64,
     timestamp: i64,
     key: *const c_void,
@@ -57,10 +65,12 @@ struct Contents {
 }
 
 unsafe extern "C" {
-    fn faust_messages(
+    /// In `shim/messages.c`.
+    fn faust_release(
         messages: *const *mut sys::rd_kafka_message_t,
         count: usize,
-        out: *mut Contents,
+        responses: *const *mut Response,
+        response_count: usize,
     );
 }
 
@@ -72,19 +82,13 @@ impl Batch {
     /// Sorts out what was read; the first error comes beside the messages.
     ///
     /// # Safety
-    /// The messages belong to `fetcher`'s client and are ours.
+    /// The messages and responses belong to `fetcher`'s client and are ours; contents lie in one of them.
     pub(super) unsafe fn new(
-        Buffers { mut messages, mut contents }: Buffers,
+        mut filled: Buffers,
         caught_up: bool,
         fetcher: &Arc<Fetcher>,
     ) -> (Self, Option<(Code, String)>) {
-        contents.clear();
-        contents.reserve(messages.len());
-        // SAFETY: messages of ours; there is room for as many, and all of them are filled in.
-        unsafe {
-            faust_messages(messages.as_ptr(), messages.len(), contents.as_mut_ptr());
-            contents.set_len(messages.len());
-        }
+        let Buffers { messages, contents, .. } = &mut filled;
         let (mut eof, mut failed) = (None, None);
         if contents.iter().any(|message| message.code != Code::NONE.0) {
             let mut codes = contents.iter().map(|message| Code(message.code));
@@ -94,7 +98,7 @@ impl Batch {
                     eof = None;
                     return true;
                 }
-                // SAFETY: a message of ours, looked at for the last time.
+                // SAFETY: a message of ours, which is there, for only records come without; looked at for the last time.
                 unsafe {
                     if code == Code::PARTITION_EOF {
                         eof = Some((*message).offset);
@@ -108,19 +112,21 @@ impl Batch {
             });
             contents.retain(|message| message.code == Code::NONE.0);
         }
-        let bytes = contents.iter().map(|message| message.key_len + message.value_len + KEPT).sum();
+        let kept = messages.iter().map(|message| if message.is_null() { KEPT } else { KEPT_BOTH });
+        let sizes = contents.iter().map(|message| message.key_len + message.value_len);
+        let bytes = kept.chain(sizes).sum();
         let fetcher = Arc::clone(fetcher);
-        (Self { messages, contents, bytes, eof, caught_up, fetcher }, failed)
+        (Self { filled, bytes, eof, caught_up, fetcher }, failed)
     }
 
     /// How many messages there are.
     pub fn len(&self) -> usize {
-        self.messages.len()
+        self.filled.contents.len()
     }
 
     /// Whether there are none (then there is an [`eof`](Self::eof)).
     pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.filled.contents.is_empty()
     }
 
     /// About how many bytes of memory it keeps: keys, values, and what librdkafka has around each message, which is
@@ -146,30 +152,33 @@ impl Batch {
     /// A message.
     #[inline]
     pub fn get(&self, index: usize) -> Option<Message<'_>> {
-        self.contents.get(index).map(|contents| Message { contents, index, batch: self })
+        self.filled.contents.get(index).map(|contents| Message { contents, index, batch: self })
     }
 
     /// All messages.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> + DoubleEndedIterator {
-        let all = self.contents.iter().enumerate();
+        let all = self.filled.contents.iter().enumerate();
         all.map(|(index, contents)| Message { contents, index, batch: self })
     }
 
     /// The offset behind what was read.
     pub(super) fn next_offset(&self) -> Option<i64> {
-        self.eof.or(self.contents.last().map(|message| message.offset + 1))
+        self.eof.or(self.filled.contents.last().map(|message| message.offset + 1))
     }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        for message in self.messages.drain(..) {
-            // SAFETY: ours, destroyed once; its client is alive.
-            unsafe { sys::rd_kafka_message_destroy(message) };
+        let mut filled = std::mem::take(&mut self.filled);
+        let Buffers { messages, contents, responses } = &mut filled;
+        // SAFETY: all ours, let go of once; their client is alive.
+        unsafe {
+            faust_release(messages.as_ptr(), messages.len(), responses.as_ptr(), responses.len());
         }
-        let (messages, contents) =
-            (std::mem::take(&mut self.messages), std::mem::take(&mut self.contents));
-        self.fetcher.give_back(Buffers { messages, contents });
+        messages.clear();
+        contents.clear();
+        responses.clear();
+        self.fetcher.give_back(filled);
     }
 }
 
@@ -242,7 +251,8 @@ impl<'a> Message<'a> {
 
     /// The headers, in order. They are parsed when first asked for; unread headers cost nothing.
     pub fn headers(self) -> Headers<'a> {
-        let message = self.batch.messages.get(self.index).filter(|_| self.has_headers());
+        let message = self.batch.filled.messages.get(self.index);
+        let message = message.filter(|message| self.has_headers() && !message.is_null());
         // SAFETY: the message is alive for 'a, and on this thread alone, for a batch is not `Sync`.
         message.map_or(Headers::NONE, |&message| unsafe { Headers::of(message) })
     }

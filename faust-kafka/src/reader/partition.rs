@@ -11,7 +11,10 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{Fetcher, batch::Buffers};
+use super::{
+    Fetcher,
+    batch::{Buffers, Contents, Response},
+};
 use crate::{
     Batch, Code, Error, Result, TopicPartition,
     native::{NativeError, Partitions, Queue, c_name, text},
@@ -40,13 +43,21 @@ pub struct PartitionReader {
 }
 
 unsafe extern "C" {
-    /// In `shim/messages.c`.
+    /// In `shim/messages.c`, as the next one.
     fn faust_take(
         queue: *mut sys::rd_kafka_queue_t,
         messages: *mut *mut sys::rd_kafka_message_t,
+        contents: *mut Contents,
         max: usize,
+        responses: *mut *mut Response,
+        response_count: *mut usize,
         caught_up: *mut c_int,
     ) -> usize;
+    fn faust_messages(
+        messages: *const *mut sys::rd_kafka_message_t,
+        count: usize,
+        contents: *mut Contents,
+    );
 }
 
 thread_local! {
@@ -164,29 +175,37 @@ impl PartitionReader {
         }
         let queue = self.queue.as_ref()?;
         let mut caught_up = 0;
-        let buffer = &mut self.buffers.messages;
-        buffer.reserve(max);
-        // SAFETY: queue and client are alive, the buffer has room for `max` pointers, and both
-        // calls fill as many as they return with messages that are ours, one behind the other. The
-        // buffer was empty, and holds them from here on.
+        let Buffers { messages, contents, responses } = &mut self.buffers;
+        messages.reserve(max);
+        contents.reserve(max);
+        responses.reserve(max);
+        // SAFETY: queue and client are alive, and each of the buffers has room for `max`. The calls fill as many messages
+        // as they return, one behind the other, with what is in them, and at most as many responses, all of it ours. The
+        // buffers were empty, and hold them from here on.
         unsafe {
-            let start = buffer.as_mut_ptr();
-            let mut count = faust_take(queue.ptr(), start, max, &mut caught_up);
+            let (to, into) = (messages.as_mut_ptr(), contents.as_mut_ptr());
+            let (lie_in, mut in_all) = (responses.as_mut_ptr(), 0);
+            let mut count =
+                faust_take(queue.ptr(), to, into, max, lie_in, &mut in_all, &mut caught_up);
+            responses.set_len(in_all);
             if count < max {
                 // Whatever is no record: ends, errors, things that librdkafka does itself.
-                let (rest, room) = (start.add(count), max - count);
+                let (rest, room) = (to.add(count), max - count);
                 let more = sys::rd_kafka_consume_batch_queue(queue.ptr(), 0, rest, room);
-                count += usize::try_from(more).unwrap_or(0);
+                let more = usize::try_from(more).unwrap_or(0);
+                faust_messages(rest, more, into.add(count));
+                count += more;
             }
-            buffer.set_len(count);
+            messages.set_len(count);
+            contents.set_len(count);
         }
         // Some errors come as messages; that the topic is gone comes through the error callback.
         let beside = FAILED.take();
-        if buffer.is_empty() {
+        if messages.is_empty() {
             return beside.map(|(code, text)| Err(self.error(code, text)));
         }
         let filled = std::mem::replace(&mut self.buffers, self.fetcher.spare());
-        // SAFETY: the messages are ours, and the batch keeps their client alive.
+        // SAFETY: all of it is ours, as was said, and the batch keeps the client alive.
         let (batch, among) = unsafe { Batch::new(filled, caught_up != 0, &self.fetcher) };
         self.position = batch.next_offset().unwrap_or(self.position).max(self.position);
         self.failed = among.or(beside).map(|(code, text)| self.error(code, text));
