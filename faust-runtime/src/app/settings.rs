@@ -159,7 +159,7 @@ settings! {
 
     /// Threads that run the app's partitions. Default: one for each core.
     shards: usize = cores(), |raw, _| number(raw, 1, 1024);
-    /// Records read ahead, per partition.
+    /// Records read ahead, per partition, in bytes; 2,000 at the most.
     queue_bytes: usize = 8 << 20, |raw, _| bytes(raw, 64 << 10);
     /// Decoded rows kept in memory, per worker.
     cache_bytes: usize = 256 << 20, |raw, _| bytes(raw, 1 << 20);

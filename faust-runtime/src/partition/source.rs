@@ -1,5 +1,5 @@
 //! The queue of one source partition: batches as they were read, shared by the agents that read the topic, bounded in
-//! bytes. The slowest agent decides how far the fastest may run ahead.
+//! bytes and records. The slowest agent decides how far the fastest may run ahead.
 
 use crate::kafka::{At, Batch, Broker, KafkaError, Offset, Source, TopicPartition};
 use std::cell::{Cell, RefCell};
@@ -15,6 +15,10 @@ use tokio::time::{Instant, sleep, timeout};
 const STALLED: Duration = Duration::from_secs(60);
 /// Before reading is begun again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// So many records may wait: enough to go on with, few enough to be in the processor's cache when their turn comes.
+/// What was fetched beyond them waits in the client.
+const RECORDS: usize = 2_000;
 
 /// One source partition of a task.
 pub(crate) struct SourceQueue {
@@ -32,11 +36,18 @@ struct Queue {
     first: u64,
     batches: VecDeque<Rc<Batch>>,
     bytes: usize,
+    records: usize,
     /// The newest batch ended where the log did.
     at_end: bool,
     /// For each agent that reads: the number of the batch that it is at.
     at: Vec<u64>,
     wakers: Vec<std::task::Waker>,
+}
+
+impl Queue {
+    fn is_full(&self, limit: usize) -> bool {
+        self.bytes >= limit || self.records >= RECORDS
+    }
 }
 
 impl SourceQueue {
@@ -64,7 +75,7 @@ impl SourceQueue {
     ) -> KafkaError {
         let mut reader = Some(reader);
         loop {
-            while self.queue.borrow().bytes >= self.limit {
+            while self.queue.borrow().is_full(self.limit) {
                 self.room.notified().await;
             }
             let open = match &mut reader {
@@ -106,6 +117,7 @@ impl SourceQueue {
     fn push(&self, batch: Batch) {
         let mut queue = self.queue.borrow_mut();
         queue.bytes += batch.messages.bytes();
+        queue.records += batch.messages.len();
         queue.at_end = batch.caught_up;
         queue.batches.push_back(Rc::new(batch));
         for waker in queue.wakers.drain(..) {
@@ -142,14 +154,15 @@ impl SourceQueue {
             *at = number;
         }
         let lowest = queue.at.iter().copied().min().unwrap_or(number);
-        let was_full = queue.bytes >= self.limit;
+        let was_full = queue.is_full(self.limit);
         while queue.first < lowest
             && let Some(batch) = queue.batches.pop_front()
         {
             queue.bytes = queue.bytes.saturating_sub(batch.messages.bytes());
+            queue.records = queue.records.saturating_sub(batch.messages.len());
             queue.first += 1;
         }
-        if was_full && queue.bytes < self.limit {
+        if was_full && !queue.is_full(self.limit) {
             self.room.notify_one();
         }
     }
