@@ -3,10 +3,11 @@
 
 use crate::commit::Outbox;
 use crate::kafka::{TopicId, partition_for};
+use crate::table::ByKey;
 use crate::time::Timestamp;
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// The newest records of one topic that have not left.
@@ -14,12 +15,12 @@ pub(crate) struct Newest {
     pub(crate) topic: TopicId,
     partitions: u32,
     hasher: foldhash::fast::FixedState,
-    places: HashTable<Place>,
+    by_key: ByKey,
+    places: Vec<Place>,
     waiting: usize,
 }
 
-/// In the table itself, with short keys and values, in one cache line: most of what a record costs here is waiting for
-/// its place.
+/// With a short key and value, in one cache line: most of what a record costs here is waiting for its place.
 #[repr(align(64))]
 struct Place {
     key: SmallVec<[u8; 16]>,
@@ -38,20 +39,36 @@ const EMPTY: usize = 4096;
 impl Newest {
     pub(crate) fn new(topic: TopicId, partitions: u32) -> Self {
         let hasher = foldhash::fast::FixedState::default();
-        Self { topic, partitions, hasher, places: HashTable::new(), waiting: 0 }
+        Self { topic, partitions, hasher, by_key: ByKey::default(), places: Vec::new(), waiting: 0 }
     }
 
-    /// Looks where the record of a key is.
-    fn find(&self, key: &[u8]) -> Option<usize> {
-        self.places.find_bucket_index(self.hasher.hash_one(key), |place| *place.key == *key)
+    /// Where the record of a key is.
+    fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        let is = |at: u32| self.places.get(at as usize).is_some_and(|place| *place.key == *key);
+        self.by_key.find(hash, is)
     }
 
-    /// A record of a finished event takes the place of the one that waits: there, unless places have moved since.
-    fn put(&mut self, at: Option<usize>, key: &[u8], value: Option<&[u8]>, time: Timestamp) {
-        let known = at.filter(|at| self.places.get_bucket(*at).is_some_and(|p| *p.key == *key));
-        let place = match known.and_then(|at| self.places.get_bucket_mut(at)) {
-            Some(place) => place,
-            None => self.place(key),
+    /// Where it is, most likely.
+    fn guess(&self, key: &[u8]) -> Guess {
+        let hash = self.hasher.hash_one(key);
+        Guess { hash, at: self.by_key.guess(hash) }
+    }
+
+    /// Nobody waits for what is only looked at: its line comes meanwhile.
+    fn approach(&self, guess: &Guess) {
+        let place = guess.at.and_then(|at| self.places.get(at as usize));
+        black_box(place.map(|place| place.waits));
+    }
+
+    /// A record of a finished event takes the place of the one that waits.
+    fn put(&mut self, guess: &Guess, key: &[u8], value: Option<&[u8]>, time: Timestamp) {
+        let guessed = guess.at.and_then(|at| self.places.get_mut(at as usize));
+        let place = match guessed {
+            Some(place) if *place.key == *key => place,
+            _ => match self.place(guess.hash, key) {
+                Some(place) => place,
+                None => return,
+            },
         };
         place.value.clear();
         place.value.extend_from_slice(value.unwrap_or_default());
@@ -61,17 +78,21 @@ impl Newest {
     }
 
     /// The place of a key, a new one where it has none.
-    fn place(&mut self, key: &[u8]) -> &mut Place {
-        let hash = self.hasher.hash_one(key);
-        let rehash = |place: &Place| self.hasher.hash_one(&*place.key);
-        let place = self.places.entry(hash, |place| *place.key == *key, rehash);
-        place.or_insert_with(|| Place::new(key, self.partitions)).into_mut()
+    fn place(&mut self, hash: u64, key: &[u8]) -> Option<&mut Place> {
+        let at = self.find(hash, key).unwrap_or_else(|| {
+            let at = self.places.len() as u32;
+            self.by_key.insert(hash, at);
+            self.places.push(Place::new(key, self.partitions));
+            at
+        });
+        self.places.get_mut(at as usize)
     }
 
     /// Lets the record of a key leave before others.
     fn push_out(&mut self, key: &[u8], out: &mut Outbox) {
-        let found = self.find(key).and_then(|at| self.places.get_bucket_mut(at));
-        if let Some(place) = found.filter(|place| place.waits) {
+        let found = self.find(self.hasher.hash_one(key), key);
+        let place = found.and_then(|at| self.places.get_mut(at as usize));
+        if let Some(place) = place.filter(|place| place.waits) {
             place.leave(self.topic, out);
             self.waiting -= 1;
         }
@@ -85,10 +106,18 @@ impl Newest {
             }
         }
         if self.places.len() > EMPTY.max(8 * self.waiting) {
+            self.by_key.clear();
             self.places.clear();
         }
         self.waiting = 0;
     }
+}
+
+/// Where a record belongs.
+#[derive(Default)]
+struct Guess {
+    hash: u64,
+    at: Option<u32>,
 }
 
 impl Place {
@@ -148,18 +177,24 @@ impl Latest {
 
     fn put(&mut self) {
         let StagedLatest { bytes, entries } = &mut self.given;
+        // One loop after the other: the shorter each is, the more records of it the processor is at.
         for entry in &mut *entries {
             if let (Some(sink), Some(key)) =
                 (self.sinks.get(entry.sink), bytes.get(entry.key.clone()))
             {
-                entry.at = sink.find(key);
+                entry.place = sink.guess(key);
+            }
+        }
+        for entry in &*entries {
+            if let Some(sink) = self.sinks.get(entry.sink) {
+                sink.approach(&entry.place);
             }
         }
         for entry in entries.drain(..) {
             if let (Some(sink), Some(key)) = (self.sinks.get_mut(entry.sink), bytes.get(entry.key))
             {
                 let value = entry.value.and_then(|value| bytes.get(value));
-                sink.put(entry.at, key, value, entry.time);
+                sink.put(&entry.place, key, value, entry.time);
             }
         }
         bytes.clear();
@@ -204,8 +239,8 @@ pub(crate) struct StagedLatest {
 struct StagedEntry {
     /// Its number in the task's [`Latest`].
     sink: usize,
-    /// Where the record of its key is; looked for before it is put there.
-    at: Option<usize>,
+    /// Looked for before it is put there.
+    place: Guess,
     key: Range<usize>,
     value: Option<Range<usize>>,
     time: Timestamp,
@@ -228,7 +263,13 @@ impl StagedLatest {
             let middle = self.bytes.len();
             let there = value(&mut self.bytes)?;
             let value = there.then_some(middle..self.bytes.len());
-            self.entries.push(StagedEntry { sink, at: None, key: start..middle, value, time });
+            self.entries.push(StagedEntry {
+                sink,
+                place: Guess::default(),
+                key: start..middle,
+                value,
+                time,
+            });
             Ok(true)
         };
         let put = put();

@@ -1,11 +1,13 @@
 //! State: typed rows in a write-back cache above a store, and the changelog that backs them.
 
+mod by_key;
 mod cache;
 pub(crate) mod changelog;
 mod copy;
 mod local;
 pub(crate) mod store;
 
+pub(crate) use by_key::ByKey;
 pub(crate) use cache::{Cache, Claim, Found, Span, encode_row_key, in_order};
 pub(crate) use copy::Copy;
 pub(crate) use local::open_local;

@@ -6,7 +6,7 @@ use crate::codec::Key;
 use crate::define::{Row, Scope};
 use crate::kafka::{Messages, Offset};
 use crate::table::AHEAD;
-use std::any::Any;
+use std::any::TypeId;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::mem::needs_drop;
 
@@ -49,14 +49,10 @@ impl<T: Row> Inner<T> {
             return;
         }
         if !needs_drop::<T::Key>() {
-            self.look(messages, from, |key| T::Key::decode(key).ok(), |key, known| key == known);
-            return;
+            self.look(messages, from, |key| T::Key::decode(key).ok());
+        } else if TypeId::of::<T::Key>() == TypeId::of::<String>() {
+            self.look(messages, from, |key| Some(Text(key)));
         }
-        let is = |key: &Text<'_>, known: &T::Key| {
-            let known = (known as &dyn Any).downcast_ref::<String>();
-            known.is_some_and(|known| known.as_bytes() == key.0)
-        };
-        self.look(messages, from, |key| Some(Text(key)), is);
     }
 
     fn look<'m, K: Hash>(
@@ -64,18 +60,26 @@ impl<T: Row> Inner<T> {
         messages: &'m dyn Messages,
         from: usize,
         read: impl Fn(&'m [u8]) -> Option<K>,
-        is: impl Fn(&K, &T::Key) -> bool,
     ) {
-        let wanted: [_; AHEAD] = std::array::from_fn(|at| {
+        // One loop after the other: the shorter each is, the more events of it the processor is at.
+        let wanted = |at| {
             let message = messages.get(from + at)?;
             let key = message.key.and_then(&read)?;
-            let hash = self.hasher.hash_one((0i64, &key));
-            Some((message.offset, key, hash))
-        });
-        for (event, key, hash) in wanted.iter().flatten() {
-            let same = |row: &u32| self.rows.get(*row).is_some_and(|slot| is(key, &slot.key));
-            let row = self.by_key.find(*hash, same).copied().unwrap_or(NOWHERE);
-            self.foreseen.set(*event, row);
+            Some((message.offset, self.hasher.hash_one((0i64, &key))))
+        };
+        // One loop after the other: the shorter each is, the more events of it the processor is at.
+        let (mut hashes, mut rows) = ([None; AHEAD], [NOWHERE; AHEAD]);
+        for (at, hash) in hashes.iter_mut().enumerate() {
+            *hash = wanted(at);
+        }
+        for (row, (event, hash)) in rows.iter_mut().zip(hashes.into_iter().flatten()) {
+            *row = self.by_key.guess(hash).unwrap_or(NOWHERE);
+            self.foreseen.set(event, *row);
+        }
+        for row in rows {
+            if let Some(slot) = self.rows.get_mut(row) {
+                slot.used = true;
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ mod scan;
 mod slab;
 mod ttl;
 
-use super::{Budget, Counts, TableInit};
+use super::{Budget, ByKey, Counts, TableInit};
 use crate::codec::{Key, KeyRef};
 use crate::define::{Row, Scope, TableDef};
 use crate::error::HandleError;
@@ -16,7 +16,6 @@ use crate::kafka::{Offset, TopicId, partition_for};
 use crate::table::store::{Mark, Store, StreamTime};
 use cut::Encoding;
 use foreseen::Foreseen;
-use hashbrown::HashTable;
 pub(crate) use scan::{Span, in_order};
 use slab::Slab;
 use std::cell::{RefCell, RefMut};
@@ -78,7 +77,7 @@ pub(crate) struct Inner<T: Row> {
     budget: Rc<Budget>,
     hasher: foldhash::fast::FixedState,
     foreseen: Foreseen,
-    by_key: HashTable<u32>,
+    by_key: ByKey,
     rows: Slab<Slot<T>>,
     /// As many as events hold rows at a time.
     staged: Vec<Staged<T::Value>>,
@@ -119,7 +118,7 @@ impl<T: Row> Cache<T> {
             budget: init.budget,
             hasher: foldhash::fast::FixedState::default(),
             foreseen: Foreseen::new(),
-            by_key: HashTable::new(),
+            by_key: ByKey::default(),
             rows: Slab::new(),
             staged: Vec::new(),
             free_staged: Vec::new(),
@@ -163,8 +162,8 @@ impl<T: Row> Inner<T> {
         let mut row = self.foreseen.row(event);
         if !rows.get(row).is_some_and(is) {
             let hash = self.hasher.hash_one((start, key));
-            match self.by_key.find(hash, |&row| rows.get(row).is_some_and(is)) {
-                Some(&found) => row = found,
+            match self.by_key.find(hash, |row| rows.get(row).is_some_and(is)) {
+                Some(found) => row = found,
                 None => {
                     self.counts.misses += 1;
                     return self.load(start, key.to_key(), hash).map(Found::Row);
@@ -215,10 +214,7 @@ impl<T: Row> Inner<T> {
         self.budget.rows.set(self.budget.rows.get() + 1);
         self.evict();
         let row = self.rows.insert(slot);
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        self.by_key.insert_unique(hash, row, |&row| {
-            rows.get(row).map_or(0, |slot| hasher.hash_one((slot.start, &slot.key)))
-        });
+        self.by_key.insert(hash, row);
         Ok(row)
     }
 
@@ -322,9 +318,7 @@ impl<T: Row> Inner<T> {
         self.budget.used.set(self.budget.used.get().saturating_sub(slot.charge as usize));
         self.budget.rows.set(self.budget.rows.get().saturating_sub(1));
         let hash = self.hasher.hash_one((slot.start, &slot.key));
-        if let Ok(entry) = self.by_key.find_entry(hash, |&known| known == row) {
-            entry.remove();
-        }
+        self.by_key.remove(hash, row);
     }
 }
 
