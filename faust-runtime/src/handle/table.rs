@@ -202,6 +202,9 @@ impl Spot {
     }
 
     /// Writes to the event's copy of a row, once no other event holds it. `write` is told how to make the key.
+    ///
+    /// A part of its caller, so that what is there at once goes by registers.
+    #[inline(always)]
     pub(super) fn write<'t, T: Row<Window: Plain>, R: 't>(
         self,
         key: &(impl KeyRef<T::Key> + ?Sized),
@@ -328,6 +331,7 @@ macro_rules! reads {
 macro_rules! writes {
     ($self:ident => $spot:expr) => {
         /// Changes the row, beginning with a fresh one where there is none; gives what `change` gives.
+        #[inline]
         pub fn update<'t, R: 't>(
             &$self,
             key: &(impl KeyRef<T::Key> + ?Sized),

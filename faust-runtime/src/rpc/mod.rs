@@ -17,11 +17,15 @@ pub(crate) const CORRELATION_ID: &str = "Faust-Ag-CorrelationId";
 pub(crate) const ERROR: &str = "Faust-Ag-Error";
 
 /// Stages the reply to whoever asked, as a part of the event.
+#[inline]
 pub(crate) fn reply<R: Value>(
     lane: &LaneState,
     delivery: &Delivery,
     reply: &R,
 ) -> crate::Result<()> {
+    if !delivery.has_headers {
+        return Ok(());
+    }
     let Some((topic, id)) = asked_by(delivery) else { return Ok(()) };
     stage(lane, delivery, &topic, &id, Vec::new(), &|out| reply.encode(out))
 }
@@ -79,9 +83,6 @@ fn stage(
 
 /// Who asked, if anybody did.
 fn asked_by(delivery: &Delivery) -> Option<(String, String)> {
-    if !delivery.has_headers {
-        return None;
-    }
     let (mut topic, mut id) = (None, None);
     for (name, value) in delivery.headers() {
         let text = || Some(String::from_utf8_lossy(value?).into_owned());

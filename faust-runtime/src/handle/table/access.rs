@@ -44,15 +44,21 @@ impl Drop for Waits {
 #[must_use = "a table's methods are awaited"]
 pub struct Access<'t, R>(State<'t, R>);
 
+/// What is done is given once. A result in one piece would be moved in one, through memory.
 enum State<'t, R> {
-    /// Until it is taken.
-    Ready(Option<crate::Result<R>>),
-    Waiting(Pin<Box<dyn Future<Output = crate::Result<R>> + 't>>),
+    Done(Option<R>),
+    Failed(Option<crate::Error>),
+    Waiting(Waiting<'t, R>),
 }
+
+type Waiting<'t, R> = Pin<Box<dyn Future<Output = crate::Result<R>> + 't>>;
 
 impl<R> Access<'_, R> {
     pub(in crate::handle) fn ready(result: crate::Result<R>) -> Self {
-        Self(State::Ready(Some(result)))
+        match result {
+            Ok(done) => Self(State::Done(Some(done))),
+            Err(error) => Self(State::Failed(Some(error))),
+        }
     }
 }
 
@@ -68,22 +74,25 @@ impl<'t, R: 't> Access<'t, R> {
             Ok(Tried::Wait(waits)) => waits,
             Err(error) => return Self::ready(Err(error)),
         };
-        Self::waiting(waits, again())
+        Self(State::Waiting(wait(waits, again())))
     }
+}
 
-    /// Apart, so that what is done at once is small enough to be a part of its caller.
-    #[cold]
-    fn waiting(mut waits: Waits, mut again: impl FnMut() -> crate::Result<Tried<R>> + 't) -> Self {
-        Self(State::Waiting(Box::pin(async move {
-            loop {
-                waits.released().await;
-                match again()? {
-                    Tried::Done(result) => return Ok(result),
-                    Tried::Wait(more) => waits = more,
-                }
+/// Apart from what is done at once, which then is small enough to be a part of its caller, and goes by registers.
+#[cold]
+fn wait<'t, R: 't>(
+    mut waits: Waits,
+    mut again: impl FnMut() -> crate::Result<Tried<R>> + 't,
+) -> Waiting<'t, R> {
+    Box::pin(async move {
+        loop {
+            waits.released().await;
+            match again()? {
+                Tried::Done(result) => return Ok(result),
+                Tried::Wait(more) => waits = more,
             }
-        })))
-    }
+        }
+    })
 }
 
 /// Nothing of it is pinned in place.
@@ -92,9 +101,13 @@ impl<R> Unpin for Access<'_, R> {}
 impl<R> Future for Access<'_, R> {
     type Output = crate::Result<R>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<crate::Result<R>> {
         match &mut self.0 {
-            State::Ready(result) => result.take().map_or(Poll::Pending, Poll::Ready),
+            State::Done(done) => done.take().map_or(Poll::Pending, |done| Poll::Ready(Ok(done))),
+            State::Failed(error) => {
+                error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+            }
             State::Waiting(future) => future.as_mut().poll(cx),
         }
     }
