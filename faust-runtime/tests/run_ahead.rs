@@ -1,7 +1,5 @@
 //! How far agents that read one topic come apart.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use faust::Settings;
 use faust::prelude::*;
 use faust::testing::TestApp;
