@@ -291,6 +291,52 @@ fn a_member_that_is_taken_in_anew_learns_that_others_may_have_had_its_partitions
     assert_ne!(member.group_metadata().unwrap().member(), before.member());
 }
 
+/// The same in two steps: it learns that its id is not known while it owes an answer, so nothing is called lost, and the
+/// answer is followed by an assignment that it gets without having an id.
+#[test]
+fn a_member_whose_id_was_lost_while_it_owed_an_answer_learns_that_it_was_taken_in_anew() {
+    let broker = faust_broker::Broker::start(faust_broker::Config::default()).unwrap();
+    let config = Config::new(broker.bootstrap_servers()).set("session.timeout.ms", "45000");
+    let topic = faust_kafka::NewTopic::new("words", 2);
+    for created in faust_kafka::Admin::new(&config).unwrap().create_topics(&[topic], SOON).unwrap()
+    {
+        created.unwrap();
+    }
+    let strategy = || Strategy::Assignor(Even::saying("expelled"));
+    let often = config.clone().set("heartbeat.interval.ms", "100");
+    let member = Member::new(&often, "group", Some("a"), &["words"], strategy()).unwrap();
+    let next = || {
+        let mut event = None;
+        eventually("an event", || {
+            event = member.poll(Duration::from_millis(20));
+            event.is_some()
+        });
+        event.unwrap()
+    };
+    assert!(matches!(next(), MemberEvent::Assigned(all) if all.len() == 2));
+    member.answer().unwrap();
+
+    let seldom = config.set("heartbeat.interval.ms", "30000");
+    let other = Joined::new(&seldom, "group", Some("b"), "words", strategy());
+    let event = next();
+    assert!(
+        matches!(&event, MemberEvent::Revoked { partitions, lost: false } if partitions.len() == 1),
+        "{event:?}"
+    );
+    broker.faults().add("Heartbeat error=25 nth=1".parse().unwrap());
+    eventually("its id is not known any more", || member.group_metadata().is_err());
+    member.answer().unwrap();
+    let mut anew = false;
+    eventually("it is taken in anew", || {
+        anew |= matches!(member.poll(Duration::from_millis(20)), Some(MemberEvent::Expelled));
+        assert!(anew || member.group_metadata().is_err(), "what was done before can be committed");
+        member.answer().unwrap();
+        member.group_metadata().is_ok()
+    });
+    assert!(anew);
+    drop(other);
+}
+
 #[test]
 fn of_two_static_members_of_a_name_the_newer_wins() {
     let (topic, group) = (topic(2), unique("group"));

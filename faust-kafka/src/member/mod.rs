@@ -84,7 +84,8 @@ pub struct Member {
     hooks: Option<Arc<Hooks>>,
     /// The rebalance that waits for an answer.
     unanswered: Mutex<Option<Rebalance>>,
-    /// The id that the member had at its last answer: what it owns, it owns under this one.
+    /// The id that the member had at its last answer, empty if none: what it owns, it owns under this one. None while
+    /// it owns nothing.
     place: Mutex<Option<String>>,
     /// What comes after [`MemberEvent::Expelled`].
     next: Mutex<Option<(Rebalance, MemberEvent)>>,
@@ -241,7 +242,9 @@ impl Member {
     pub fn answer(&self) -> Result<()> {
         let Some(rebalance) = locked(&self.unanswered).take() else { return Ok(()) };
         if rebalance == Rebalance::Assign {
-            *locked(&self.place) = self.metadata().map(|now| now.member().to_owned());
+            let id = self.metadata().map(|now| now.member().to_owned());
+            // Without an id it may have been put out since: then any id that comes is another one.
+            *locked(&self.place) = Some(id.unwrap_or_default());
         }
         let (rk, none) = (self.client.ptr(), Partitions::new());
         // SAFETY: client and list are alive.
