@@ -1,7 +1,7 @@
 //! Makes each cut one transaction, then one batch in each store. It lives on a thread of its own, because
 //! transactions and store batches block; the shard fills the next cut meanwhile.
 
-use super::cut::{Cut, TableCut};
+use super::cut::{Cut, TableCut, TaskCut};
 use super::progress::Metadata;
 use crate::kafka::{
     Broker, Committed, KafkaError, Offset, Outgoing, SendError, TopicPartition, Transactional,
@@ -11,7 +11,7 @@ use crate::partition::TaskId;
 use crate::table::store::{StoreBatch, StoreError};
 use crate::time::Timestamp;
 use futures::future::BoxFuture;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -27,6 +27,14 @@ impl Owned {
 
     pub(crate) fn remove(&self, task: TaskId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
+    }
+
+    /// Removes a task unless it has come back meanwhile.
+    fn lose(&self, task: TaskId, epoch: u32) {
+        let mut owned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if owned.get(&task) == Some(&epoch) {
+            owned.remove(&task);
+        }
     }
 
     fn holds(&self, task: TaskId, epoch: u32) -> bool {
@@ -65,6 +73,10 @@ pub(crate) struct Committer {
     broker: Arc<dyn Broker>,
     id: String,
     producer: Box<dyn Transactional>,
+    /// No other producer had to be made.
+    is_first: bool,
+    /// The tasks, with their epochs, of which is known whose they are since another one was made.
+    known: HashSet<(TaskId, u32)>,
     owned: Owned,
 }
 
@@ -80,7 +92,7 @@ impl Committer {
         owned: Owned,
     ) -> Result<Self, CommitError> {
         let producer = initialised(&*broker, &id).await?;
-        Ok(Self { broker, id, producer, owned })
+        Ok(Self { broker, id, producer, is_first: true, known: HashSet::new(), owned })
     }
 
     /// Commits a cut. It is sent again until it is in or nothing of it is owned any more.
@@ -92,6 +104,9 @@ impl Committer {
         }
         loop {
             cut.tasks.retain(|task| self.owned.holds(task.task, task.epoch));
+            if !self.is_first && !cut.tasks.is_empty() {
+                self.look_up(&mut cut, &mut outcome).await?;
+            }
             if cut.tasks.is_empty() {
                 return Ok(outcome);
             }
@@ -115,7 +130,10 @@ impl Committer {
                 TxnError::Unknown(_) | TxnError::Lasting(_) | TxnError::TooLarge(_) => Err(error),
             };
             if aborted.is_err() {
-                self.settle_unknown(&mut cut, &mut outcome).await?;
+                // It ends the open transaction one way or the other.
+                self.producer = initialised(&*self.broker, &self.id).await?;
+                self.is_first = false;
+                self.known.clear();
             }
             sleep(backoff).await;
             backoff = LONGEST.min(backoff * 2);
@@ -162,31 +180,41 @@ impl Committer {
         }
     }
 
-    /// After an unknown outcome: a new producer with the same id ends the open transaction one way or the other, and
-    /// then the committed metadata says which parts are in.
-    async fn settle_unknown(
-        &mut self,
-        cut: &mut Cut,
-        outcome: &mut Outcome,
-    ) -> Result<(), CommitError> {
-        self.producer = initialised(&*self.broker, &self.id).await?;
-        let of: Vec<TopicPartition> = cut
-            .tasks
+    /// Looks up which tasks of a cut are in already, and which are another worker's: who takes a task over fences its
+    /// last owner before its own first commit. So that is to be asked once for each task after a new producer had to be
+    /// made, whether the group has said something or not.
+    async fn look_up(&mut self, cut: &mut Cut, outcome: &mut Outcome) -> Result<(), CommitError> {
+        let unknown = |task: &TaskCut| !self.known.contains(&(task.task, task.epoch));
+        let (unknown, mut open): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut cut.tasks).into_iter().partition(unknown);
+        let of: Vec<TopicPartition> = unknown
             .iter()
             .filter_map(|task| Some(task.offsets.first()?.partition.clone()))
             .collect();
         let committed = stable_committed(&*self.broker, of.clone()).await?;
-        let mut is_in = of.iter().zip(&committed).map(|(of, commit)| {
+        let mut last = of.iter().zip(&committed).map(|(of, commit)| {
             let commit = commit.as_ref()?;
-            let metadata = Metadata::decode(of, commit).ok().flatten()?;
-            Some((metadata.by == self.id, metadata.epoch, metadata.cut))
+            Metadata::decode(of, commit).ok().flatten()
         });
-        let (known, open): (Vec<_>, Vec<_>) = std::mem::take(&mut cut.tasks)
-            .into_iter()
-            .partition(|task| is_in.next().flatten() >= Some((true, task.epoch, task.number)));
+        let mut is_in = Cut::default();
+        for task in unknown {
+            self.known.insert((task.task, task.epoch));
+            match last.next().flatten() {
+                Some(last) if last.epoch > task.epoch => {
+                    tracing::warn!(task = %task.task, by = last.by, "another worker has had this task since");
+                    self.owned.lose(task.task, task.epoch);
+                }
+                Some(last)
+                    if last.by == self.id
+                        && (last.epoch, last.cut) >= (task.epoch, task.number) =>
+                {
+                    is_in.tasks.push(task);
+                }
+                _ => open.push(task),
+            }
+        }
         cut.tasks = open;
-        let known = Cut { tasks: known, deliveries: None };
-        self.store(&known, &[], outcome)
+        self.store(&is_in, &[], outcome)
     }
 
     /// Brings the stores up to a cut that is committed.

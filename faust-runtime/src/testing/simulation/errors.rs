@@ -3,8 +3,9 @@
 
 use super::world::Member;
 use super::*;
-use crate::kafka::memory::Fault;
-use crate::kafka::{KafkaError, TxnError};
+use crate::commit::Metadata;
+use crate::kafka::memory::{Connection, Fault, Process};
+use crate::kafka::{Broker, KafkaError, TopicPartition, TxnError};
 use std::time::Duration;
 
 const GUARANTEES: [Guarantee; 2] = [Guarantee::ExactlyOnce, Guarantee::AtLeastOnce];
@@ -153,6 +154,36 @@ async fn a_second_owner_that_is_fenced_at_its_offsets_loses_nothing() {
         tokio::join!(first.run(), second.run());
         assert!(world.cluster.has_failed_all());
         check(&world, &[&first, &second], &format!("{guarantee:?}"));
+    }
+}
+
+/// Whatever the group says or does not say: a commit of who has had a task since is not gone back behind.
+#[tokio::test]
+async fn what_another_worker_has_had_since_is_not_committed_by_who_was_fenced() {
+    pause();
+    for guarantee in GUARANTEES {
+        let world = World::new(guarantee, 1);
+        world.feed(LINES);
+        let mut member = world.start(0, None);
+        assert!(member.run().await);
+        let broker = Connection::new(world.cluster.clone(), Process::default());
+        let topics = broker.topics().await.unwrap();
+        let all: Vec<_> =
+            topics.into_iter().map(|(topic, _)| TopicPartition::new(topic, 0)).collect();
+        let committed = || async { broker.committed(all.clone(), true).await.unwrap() };
+        let mut others = committed().await;
+        let sources = all.iter().zip(&mut others);
+        for (of, commit) in sources.filter_map(|(of, commit)| Some((of, commit.as_mut()?))) {
+            let mut metadata = Metadata::decode(of, commit).unwrap().unwrap();
+            drop(broker.transactional(&metadata.by).await.unwrap());
+            (metadata.by, metadata.epoch) = ("another".into(), metadata.epoch + 1);
+            commit.metadata = metadata.encode();
+            world.cluster.commit_from_outside(of.clone(), Some(commit.clone()));
+        }
+        assert!(others.iter().flatten().count() > 0);
+        world.feed(LINES);
+        member.run_for(Duration::from_secs(5)).await;
+        assert_eq!(committed().await, others, "{guarantee:?}");
     }
 }
 
