@@ -29,12 +29,14 @@ impl Owned {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
     }
 
-    /// Removes a task unless it has come back meanwhile.
-    fn lose(&self, task: TaskId, epoch: u32) {
+    /// Removes a task; false where it has gone, or come back, meanwhile.
+    fn lose(&self, task: TaskId, epoch: u32) -> bool {
         let mut owned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if owned.get(&task) == Some(&epoch) {
+        let lost = owned.get(&task) == Some(&epoch);
+        if lost {
             owned.remove(&task);
         }
+        lost
     }
 
     fn holds(&self, task: TaskId, epoch: u32) -> bool {
@@ -64,6 +66,8 @@ pub(crate) struct Outcome {
     pub(crate) committed: Vec<TaskId>,
     /// Changelog positions that the stores have reached, by task and table.
     pub(crate) reached: Vec<(TaskId, usize, Offset)>,
+    /// Tasks that another worker has had since: nothing of them was committed, nor will be.
+    pub(crate) lost: Vec<TaskId>,
     /// How often it was aborted and sent again.
     pub(crate) aborted: u32,
 }
@@ -202,7 +206,9 @@ impl Committer {
             match last.next().flatten() {
                 Some(last) if last.epoch > task.epoch => {
                     tracing::warn!(task = %task.task, by = last.by, "another worker has had this task since");
-                    self.owned.lose(task.task, task.epoch);
+                    if self.owned.lose(task.task, task.epoch) {
+                        outcome.lost.push(task.task);
+                    }
                 }
                 Some(last)
                     if last.by == self.id

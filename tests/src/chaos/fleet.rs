@@ -69,6 +69,15 @@ struct Slot {
     counts: Counts,
 }
 
+impl Slot {
+    /// The end of its log.
+    fn last_words(&self) -> String {
+        let log = self.worker.logged();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Runs,
@@ -158,10 +167,7 @@ impl<'a> Fleet<'a> {
                 // It says that its last events were not committed in time: the next one does them again.
                 State::Stops(_) if code == Some(1) => self.tally.late_stops += 1,
                 _ => {
-                    let log = slot.worker.logged();
-                    let last: Vec<_> = log.lines().rev().take(12).collect();
-                    let last: Vec<_> = last.into_iter().rev().collect();
-                    let said = format!("worker {n} ended with {code:?}\n{}", last.join("\n"));
+                    let said = format!("worker {n} ended with {code:?}\n{}", slot.last_words());
                     println!("{said}");
                     self.tally.crashes.push(said);
                 }
@@ -195,10 +201,12 @@ impl<'a> Fleet<'a> {
     }
 
     fn wait_for_stop(&mut self, n: usize) {
-        while let Some(Slot { state: State::Stops(since), .. }) = self.slots.get(&n) {
+        while let Some(slot @ Slot { state: State::Stops(since), .. }) = self.slots.get(&n) {
             if since.elapsed() > PATIENCE {
-                println!("worker {n} does not stop");
-                self.tally.crashes.push(format!("worker {n} did not stop within {PATIENCE:?}"));
+                let last = slot.last_words();
+                let said = format!("worker {n} did not stop within {PATIENCE:?}\n{last}");
+                println!("{said}");
+                self.tally.crashes.push(said);
                 self.kill(n);
                 return;
             }

@@ -4,6 +4,7 @@
 use super::*;
 use crate::table::store::StoreError;
 use std::collections::BTreeSet;
+use tokio::time::sleep;
 
 #[derive(Default)]
 pub(super) struct Careful {
@@ -38,16 +39,22 @@ impl Shard {
             %task, %error,
             "a row cannot be written: its partition goes back to the last commit and checks every row from now on"
         );
+        self.start_again(task, Duration::ZERO);
+        Ok(())
+    }
+
+    /// Stops a task, and after a while, unless it goes elsewhere, starts it again from its last commit, whoever made that.
+    pub(super) fn start_again(self: &Rc<Self>, task: TaskId, after: Duration) {
         self.careful.coming_back.borrow_mut().insert(task);
         let shard = self.clone();
         let restart = async move {
             shard.stop(task, true).await;
+            sleep(after).await;
             if shard.careful.coming_back.borrow_mut().remove(&task) {
                 shard.worker.monitor.expect_task(task.group, task.partition);
                 shard.start(task);
             }
         };
         spawn_local(self.worker.clone().watched("starting a task again", restart));
-        Ok(())
     }
 }

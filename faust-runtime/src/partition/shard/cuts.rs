@@ -117,6 +117,10 @@ impl Shard {
         for _ in 0..outcome.aborted {
             self.worker.monitor.aborted();
         }
+        for task in outcome.lost {
+            // So long it may take until the group says whose it is.
+            self.start_again(task, self.worker.settings.session_timeout);
+        }
         for task in &tasks {
             if outcome.committed.contains(&task.id) {
                 task.cut_stored();
