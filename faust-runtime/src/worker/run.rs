@@ -84,7 +84,9 @@ impl Running {
             if timeout(within, all_committed).await.is_err() {
                 return false;
             }
-            let _ = has_left.await;
+            if timeout(LEAVING, has_left).await.is_err() {
+                tracing::warn!("leaving the group takes too long: it is ended without");
+            }
         }
         true
     }
@@ -150,6 +152,9 @@ impl Running {
         Ok(Some(at))
     }
 }
+
+/// How long leaving the group may take, which gives itself two seconds.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// How often the partition counts are looked at.
 const LOOK: Duration = Duration::from_secs(30);

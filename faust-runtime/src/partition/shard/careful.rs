@@ -49,9 +49,11 @@ impl Shard {
         let shard = self.clone();
         let restart = async move {
             shard.stop(task, true).await;
+            if shard.careful.coming_back.borrow().contains(&task) {
+                shard.worker.monitor.expect_task(task.group, task.partition);
+            }
             sleep(after).await;
             if shard.careful.coming_back.borrow_mut().remove(&task) {
-                shard.worker.monitor.expect_task(task.group, task.partition);
                 shard.start(task);
             }
         };
