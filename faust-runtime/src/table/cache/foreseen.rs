@@ -61,7 +61,6 @@ impl<T: Row> Inner<T> {
         from: usize,
         read: impl Fn(&'m [u8]) -> Option<K>,
     ) {
-        // One loop after the other: the shorter each is, the more events of it the processor is at.
         let wanted = |at| {
             let message = messages.get(from + at)?;
             let key = message.key.and_then(&read)?;
