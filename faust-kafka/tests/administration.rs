@@ -203,6 +203,33 @@ fn without_a_broker_every_call_returns_in_time() {
     assert!(start.elapsed() < Duration::from_millis(1_500) * errors.len() as u32);
 }
 
+/// librdkafka answers a question whose time has run out once more, when its coordinator comes back, to who is no more.
+#[test]
+fn questions_to_a_coordinator_that_was_away_too_long_do_no_harm_when_it_comes_back() {
+    let broker = Broker::start(faust_broker::Config::default()).unwrap();
+    let port = broker.address().port();
+    let admin = Admin::new(&Config::new(broker.bootstrap_servers()).on_event(|_| ())).unwrap();
+    let of = [TopicPartition::new("words", 0)];
+    let commit = Commit { partition: of[0].clone(), offset: 1, metadata: String::new() };
+    let too_short = Duration::from_millis(200);
+    admin.committed("group", &of, true, SOON).unwrap();
+    broker.stop();
+    for _ in 0..4 {
+        admin.committed("group", &of, true, too_short).expect_err("nobody answers");
+        admin
+            .commit("group", std::slice::from_ref(&commit), too_short)
+            .expect_err("nobody answers");
+    }
+    let broker = Broker::start(faust_broker::Config { port, ..Default::default() }).unwrap();
+    support::eventually("it answers", || admin.committed("group", &of, true, too_short).is_ok());
+    assert_eq!(
+        admin.committed("group", &of, true, SOON).unwrap(),
+        [None],
+        "what is late is not sent"
+    );
+    drop(broker);
+}
+
 /// librdkafka forgets that the leader's answer was lost, and hands out its own mark for "no offset", without an error.
 #[test]
 fn offsets_whose_answer_is_lost_are_an_error_and_not_missing() {

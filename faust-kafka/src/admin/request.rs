@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{c_char, c_int, c_void},
+    ptr,
     time::Duration,
 };
 
@@ -24,6 +25,15 @@ unsafe extern "C" {
         run: unsafe extern "C" fn(*mut c_void),
         argument: *mut c_void,
     );
+    fn faust_awaited(rk: *mut sys::rd_kafka_t, answers: *mut sys::rd_kafka_queue_t)
+    -> *mut Awaited;
+    fn faust_answered(awaited: *mut Awaited);
+}
+
+/// `rd_kafka_enq_once_t`: by what a question is waited for.
+#[repr(C)]
+struct Awaited {
+    _private: [u8; 0],
 }
 
 /// Options of a request.
@@ -73,9 +83,18 @@ impl Admin {
         );
         // SAFETY: the options are alive.
         unsafe { faust_request_timeout(options.ptr(), millis(timeout), operation.into()) };
-        self.on_main(|| ask(self.0.ptr(), &options, queue.ptr()));
+        let mut awaited = ptr::null_mut();
+        self.on_main(|| {
+            ask(self.0.ptr(), &options, queue.ptr());
+            // SAFETY: this is the main thread, and client and queue are alive.
+            awaited = unsafe { faust_awaited(self.0.ptr(), queue.ptr()) };
+        });
         // The request times out by itself; the margin is for that answer to arrive.
         let answer = queue.poll(timeout + Duration::from_millis(500)).ok_or_else(late)?;
+        if answer.code() != Code::TIMED_OUT {
+            // SAFETY: a reference of ours, let go of once. Where time has run out it is left to librdkafka.
+            unsafe { faust_answered(awaited) };
+        }
         match answer.code() {
             Code::NONE => Ok(answer),
             Code::TIMED_OUT | Code::REQUEST_TIMED_OUT => Err(late()),
