@@ -8,11 +8,13 @@ use crate::commit::Outbox;
 const PLAIN: Duration = Duration::from_millis(20);
 /// How many bytes of outputs leave without waiting for more.
 const PARCEL: usize = 4 << 20;
-/// How long an output of `send_latest` may wait.
+/// How long an output of `send_latest` may wait while there is more to read: twice as long each time, up to this.
 const LATEST: Duration = Duration::from_millis(20);
+/// And how long at first: after a pause of the broker's, nothing waits for all that has come meanwhile.
+const FIRST: Duration = Duration::from_micros(2_500);
 /// The time that an output of `send_latest` holds the next ones back, so that agents that are busy merge more, and
 /// sending takes no more than a part of their time.
-const PACE: Duration = Duration::from_micros(2);
+const PACE: Duration = Duration::from_nanos(500);
 
 /// What waits under at-least-once.
 #[derive(Default)]
@@ -23,6 +25,8 @@ pub(super) struct Outputs {
     latest: Cell<Option<Instant>>,
     /// Not before this.
     not_before: Cell<Option<Instant>>,
+    /// How long the next output of `send_latest` may wait, if it is more than [`FIRST`].
+    patience: Cell<Duration>,
     /// As much waits as may: no event is begun before it was taken.
     pub(super) crowd: Cell<bool>,
     /// Something of this has changed.
@@ -61,7 +65,8 @@ impl Shard {
     pub(crate) fn latest_waits(&self, bytes: usize) {
         self.waiting.set(self.waiting.get() + bytes);
         if !self.exactly_once && self.outputs.latest.get().is_none() {
-            self.outputs.latest.set(Some(Instant::now() + LATEST));
+            let wait = self.outputs.patience.get().max(FIRST);
+            self.outputs.latest.set(Some(Instant::now() + wait));
             self.outputs.changed.notify_one();
         }
     }
@@ -76,6 +81,7 @@ impl Shard {
         if !self.tasks.borrow().values().all(|running| running.task.is_drained()) {
             return;
         }
+        self.outputs.patience.set(Duration::ZERO);
         let now = Instant::now();
         let sooner = plain.is_some() && hasten(&self.outputs.plain, now);
         let soon = self.outputs.not_before.get().map_or(now, |time| time.max(now));
@@ -123,6 +129,7 @@ impl Shard {
             self.outputs.plain.set(None);
             if latest {
                 self.outputs.latest.set(None);
+                self.outputs.patience.update(|last| (last * 2).clamp(FIRST, LATEST));
             }
             self.outputs_taken();
             let mut sent = 0;
