@@ -416,3 +416,31 @@ fn a_member_without_a_broker_says_so_and_can_be_left() {
     drop(member);
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }
+
+/// librdkafka lets a client end when its leaving is answered, or after 5 s, or, after some rebalances, never.
+#[test]
+fn a_member_whose_leaving_is_not_answered_ends_all_the_same() {
+    let broker = faust_broker::Broker::start(faust_broker::Config::default()).unwrap();
+    let config = Config::new(broker.bootstrap_servers());
+    let topic = faust_kafka::NewTopic::new("words", 2);
+    for created in faust_kafka::Admin::new(&config).unwrap().create_topics(&[topic], SOON).unwrap()
+    {
+        created.unwrap();
+    }
+    let strategy = Strategy::Assignor(Even::saying("stays"));
+    let member = Member::new(&config, "group", None, &["words"], strategy).unwrap();
+    eventually("it has joined", || {
+        member.poll(Duration::from_millis(20));
+        member.answer().unwrap();
+        member.group_metadata().is_ok()
+    });
+    broker.faults().add("LeaveGroup silence nth=1".parse().unwrap());
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let late = member.leave(Duration::from_millis(100));
+        drop(member);
+        ended.send(late).unwrap();
+    });
+    let late = has_ended.recv_timeout(Duration::from_secs(4)).expect("it ends");
+    assert!(matches!(late, Err(Error::TimedOut { .. })), "{late:?}");
+}

@@ -149,6 +149,17 @@ impl Worker {
         self.child.try_wait().unwrap().map(|status| status.code())
     }
 
+    /// What each of its threads is at, where there is a debugger to ask; else what the threads are called.
+    pub fn stacks(&self) -> String {
+        let id = self.child.id().to_string();
+        let all = ["-p", &id, "-batch", "-ex", "thread apply all backtrace 16"];
+        if let Ok(said) = Command::new("gdb").args(all).output() {
+            return String::from_utf8_lossy(&said.stdout).into_owned();
+        }
+        let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok()).collect()
+    }
+
     /// Waits until it ends; its exit code.
     pub fn wait(mut self) -> Option<i32> {
         eventually("the worker ends", || self.child.try_wait().unwrap()).code()

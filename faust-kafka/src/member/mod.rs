@@ -10,7 +10,14 @@ pub use metadata::GroupMetadata;
 use std::{
     ffi::c_int,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    mem::ManuallyDrop,
+    ops::Deref,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::Ordering,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -51,7 +58,7 @@ unsafe extern "C" {
 ///
 /// Dropped without [`leave`](Self::leave), it is gone as if the process had died: others get its
 /// partitions when its session times out, unless a static member of its name comes back before.
-/// Either way it ends a client, which blocks for some milliseconds.
+/// Either way it ends a client, which blocks for some milliseconds, and for a second at the most.
 ///
 /// ```no_run
 /// # use std::{sync::Arc, time::Duration};
@@ -77,7 +84,7 @@ unsafe extern "C" {
 /// # }
 /// ```
 pub struct Member {
-    client: RawClient,
+    client: Ending,
     group: String,
     topics: Partitions,
     /// What the callbacks of our own assignor share with us; none with `range`.
@@ -95,6 +102,39 @@ pub struct Member {
 unsafe impl Send for Member {}
 // SAFETY: as above.
 unsafe impl Sync for Member {}
+
+/// A client that ends on a thread of its own: librdkafka waits until it is out of the group, which is for ever when that
+/// went wrong at some moments of a rebalance.
+struct Ending(ManuallyDrop<RawClient>);
+
+/// So long it is waited for.
+const END: Duration = Duration::from_secs(1);
+
+impl Deref for Ending {
+    type Target = RawClient;
+
+    fn deref(&self) -> &RawClient {
+        &self.0
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // SAFETY: taken once, and not used again.
+        let client = unsafe { ManuallyDrop::take(&mut self.0) };
+        let (ended, has_ended) = mpsc::channel();
+        let end = move || {
+            drop(client);
+            let _ = ended.send(());
+        };
+        // Without a thread the closure is dropped here, and the client with it.
+        if thread::Builder::new().name("kafka-end".to_owned()).spawn(end).is_ok()
+            && has_ended.recv_timeout(END) == Err(RecvTimeoutError::Timeout)
+        {
+            tracing::warn!("a client does not get out of its group: it ends with the process");
+        }
+    }
+}
 
 /// How partitions are distributed in the group. All members must use the same.
 #[derive(Clone)]
@@ -172,6 +212,7 @@ impl Member {
         }
         let group = group.to_owned();
         let (unanswered, place, next) = Default::default();
+        let client = Ending(ManuallyDrop::new(client));
         let member = Self { client, group, topics: list, hooks, unanswered, place, next };
         member.subscribe()?;
         Ok(member)

@@ -166,6 +166,8 @@ impl<'a> Fleet<'a> {
                 State::Stops(_) if code == Some(0) => {}
                 // It says that its last events were not committed in time: the next one does them again.
                 State::Stops(_) if code == Some(1) => self.tally.late_stops += 1,
+                // It had only just begun, and did not listen to signals.
+                State::Stops(_) if code.is_none() && slot.worker.logged().is_empty() => {}
                 _ => {
                     let said = format!("worker {n} ended with {code:?}\n{}", slot.last_words());
                     println!("{said}");
@@ -203,8 +205,8 @@ impl<'a> Fleet<'a> {
     fn wait_for_stop(&mut self, n: usize) {
         while let Some(slot @ Slot { state: State::Stops(since), .. }) = self.slots.get(&n) {
             if since.elapsed() > PATIENCE {
-                let last = slot.last_words();
-                let said = format!("worker {n} did not stop within {PATIENCE:?}\n{last}");
+                let (last, stacks) = (slot.last_words(), slot.worker.stacks());
+                let said = format!("worker {n} did not stop within {PATIENCE:?}\n{last}\n{stacks}");
                 println!("{said}");
                 self.tally.crashes.push(said);
                 self.kill(n);
